@@ -148,4 +148,5 @@ def _reclassed(saved: Pretrained, classes: Classes) -> Pretrained:
     model = saved.model.with_head(len(names), seed=0)
     model.to(next(saved.model.parameters()))
     note = f"a new, untrained head for {len(names)} classes"
-    return replace(saved, model=model.eval(), classes=names, multi_label=False, notes=_noted(saved, note))
+    changes = {"classes": names, "multi_label": False, "targets": None}
+    return replace(saved, model=model.eval(), notes=_noted(saved, note), **changes)

@@ -9,6 +9,7 @@ from typing import Any, get_args
 from kakera.errors import OptionError
 from kakera.formats.build import require_layers
 from kakera.formats.fields import flag, mapping, number, numbers, one_of, whole, words
+from kakera.formats.target_scale import TargetScale
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Pooling
 from kakera.model.configs import RESNETS, BlockConfig
@@ -39,7 +40,8 @@ def check(content: object, tensors: Collection[str]) -> None:
     kind = one_of("kind", values["kind"], KINDS)
     inputs_of(values["inputs"])
     if kind in ("classifier", "cnn"):
-        words("classes", values.get("classes", ()))
+        classes = words("classes", values.get("classes", ()))
+        targets_of(values.get("targets"), len(classes))
         flag("multi_label", values.get("multi_label", False))
     if kind == "cnn":
         one_of("config", values["config"], tuple(RESNETS))
@@ -84,6 +86,23 @@ def inputs_of(content: object) -> InputSpec:
     if inputs.sound is not None:
         _require_fitting(inputs.sound, inputs.width)
     return inputs
+
+
+def targets_of(content: object, count: int) -> TargetScale | None:
+    """Return the scale of `count` targets of a description; None without one. Raises OptionError.
+
+    Example:
+
+        >>> targets_of({"mean": [40.0], "std": [9.0]}, 1)
+        TargetScale(mean=(40.0,), std=(9.0,))
+    """
+    if content is None:
+        return None
+    values = mapping("targets", content)
+    mean, std = (numbers(f"targets' {name}", values[name], count) for name in ("mean", "std"))
+    if len(mean) != count:
+        raise OptionError("targets' mean", got=f"{len(mean)} numbers", expected=count, do="correct them")
+    return TargetScale(mean, std)
 
 
 def require_values(channels: int, size: tuple[int, int]) -> None:

@@ -15,7 +15,7 @@ from kakera.errors import RunError
 from kakera.formats.build import fill, require_numbers, without_memory
 from kakera.formats.bundle import Pretrained
 from kakera.formats.checksum import read_sealed, sealed
-from kakera.formats.description import check
+from kakera.formats.description import check, targets_of
 from kakera.formats.old_names import current
 from kakera.formats.wrappers import unwrapped
 from kakera.inputs import InputSpec
@@ -84,6 +84,8 @@ def describe(saved: Pretrained) -> dict[str, Any]:
     labels = (
         {"classes": list(saved.classes), "multi_label": saved.multi_label} if saved.model.classifies else {}
     )
+    if saved.targets is not None:
+        labels |= {"targets": {"mean": list(saved.targets.mean), "std": list(saved.targets.std)}}
     return {**saved.model.describe(), **labels, "inputs": saved.inputs.to_json()}
 
 
@@ -150,9 +152,10 @@ def build(description: dict[str, Any]) -> Pretrained:
     inputs = InputSpec.from_json(description["inputs"])
     classes = tuple(description.get("classes", ()))
     multi_label = description.get("multi_label", False)
+    targets = targets_of(description.get("targets"), len(classes))
     if description["kind"] == "cnn":
         model = ResNet(RESNETS[description["config"]], channels=inputs.channels, classes=len(classes))
-        return Pretrained(model, inputs, classes, multi_label)
+        return Pretrained(model, inputs, classes, multi_label, targets=targets)
     config = _vit(description["config"])
     encoder = ViT(
         config,
@@ -164,7 +167,8 @@ def build(description: dict[str, Any]) -> Pretrained:
         return Pretrained(encoder, inputs)
     if description["kind"] == "classifier":
         head = description["pool"], description.get("head_epsilon")
-        return Pretrained(Classifier(encoder, len(classes), *head), inputs, classes, multi_label)
+        model = Classifier(encoder, len(classes), *head)
+        return Pretrained(model, inputs, classes, multi_label, targets=targets)
     decoder = _decoder(description["decoder"])
     target = {name: description.get(name, False) for name in ("norm_pix_loss", "hog_target")}
     components = description.get("global_target", 0)

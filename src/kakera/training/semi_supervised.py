@@ -27,6 +27,7 @@ from kakera.training.batch_augment import distort, time_freq_masked
 from kakera.training.class_shares import log_prior
 from kakera.training.options import FinetuneOptions
 from kakera.training.plan import TrainingPlan
+from kakera.training.regression import Regression
 from kakera.training.tasks import Classification
 
 DECAY = 0.998  # of the teacher's average, if the options have none
@@ -114,7 +115,7 @@ class SemiSupervised(Classification):
 
 
 def task_of(saved: Pretrained[Classifier | ResNet], plan: TrainingPlan) -> Classification:
-    """Return the learning task of a fine-tuning: labels alone, or labels and unlabelled files.
+    """Return the learning task of a fine-tuning: numbers, labels alone, or labels and unlabelled files.
 
     Example:
 
@@ -128,6 +129,8 @@ def task_of(saved: Pretrained[Classifier | ResNet], plan: TrainingPlan) -> Class
     """
     options, labels = plan.options, plan.train.labels
     assert isinstance(options, FinetuneOptions)
+    if saved.targets is not None:
+        return Regression(saved.model, saved.inputs, options, saved.targets)
     if plan.unlabelled is not None:
         return SemiSupervised(saved.model, saved.inputs, options, labels=labels, steps=plan.steps)
     return Classification(saved.model, saved.inputs, options, multi_label=saved.multi_label, labels=labels)

@@ -100,6 +100,8 @@ def stalled(losses: Sequence[float], chance: float = 0.0) -> str:
 def chance_loss(saved: Pretrained) -> float:
     """Return the cross-entropy of random guessing, in nats; 0 for a multi-label model.
 
+    For regression it is the loss of predicting the mean, 1.
+
     Example:
 
         >>> from kakera import Classifier, InputSpec
@@ -108,6 +110,8 @@ def chance_loss(saved: Pretrained) -> float:
         >>> f"{chance_loss(saved):.3f}"
         '0.693'
     """
+    if saved.regression:
+        return 1.0
     return 0.0 if saved.multi_label else math.log(max(len(saved.classes), 2))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import PurePath
 
 import numpy as np
@@ -37,7 +38,8 @@ def mistakes(dataset: Dataset, predictions: Predictions, inputs: InputSpec) -> l
     """
     wrong, sureness = _judged(dataset, predictions)
     rows = np.flatnonzero(wrong)
-    return _cards(dataset, predictions, inputs, rows[np.argsort(-sureness[rows], kind="stable")])
+    order = rows[np.argsort(-sureness[rows], kind="stable")]
+    return cards_of(dataset, predictions, inputs, order, lambda row: _title(dataset, predictions, row))
 
 
 def successes(dataset: Dataset, predictions: Predictions, inputs: InputSpec) -> list[Card]:
@@ -54,7 +56,8 @@ def successes(dataset: Dataset, predictions: Predictions, inputs: InputSpec) -> 
     """
     wrong, sureness = _judged(dataset, predictions)
     rows = np.flatnonzero(~wrong)
-    return _cards(dataset, predictions, inputs, rows[np.argsort(-sureness[rows], kind="stable")])
+    order = rows[np.argsort(-sureness[rows], kind="stable")]
+    return cards_of(dataset, predictions, inputs, order, lambda row: _title(dataset, predictions, row))
 
 
 def _judged(dataset: Dataset, predictions: Predictions) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
@@ -74,9 +77,23 @@ def _judged(dataset: Dataset, predictions: Predictions) -> tuple[NDArray[np.bool
     return wrong, np.where(wrong, worst, 1 - worst)
 
 
-def _cards(
-    dataset: Dataset, predictions: Predictions, inputs: InputSpec, rows: NDArray[np.int64]
+def cards_of(
+    dataset: Dataset,
+    predictions: Predictions,
+    inputs: InputSpec,
+    rows: NDArray[np.int64],
+    title: Callable[[int], str],
 ) -> list[Card]:
+    """Return cards of the first predictions of `rows`, with the `title` of each row.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> test, inputs = open_dataset("demo").part("test"), InputSpec(1, 28, 28, (0.5,), (0.5,))
+        >>> found = Predictions.of(np.eye(10)[test.labels], test.labels, np.arange(len(test)))
+        >>> [card.title for card in cards_of(test, found, inputs, np.array([0, 1]), str)]
+        ['0', '1']
+    """
     cards: list[Card] = []
     most = PICTURES if dataset.sounds is None else RECORDINGS
     for row in rows.tolist():
@@ -85,8 +102,7 @@ def _cards(
             tags = media(dataset, number, inputs)
         except UnreadableFileError:
             continue  # the file has changed since the prediction
-        title = _title(dataset, predictions, row)
-        cards.append(Card(tags, title, PurePath(dataset.pictures.name(number)).name))
+        cards.append(Card(tags, title(row), PurePath(dataset.pictures.name(number)).name))
         if len(cards) == most:
             break
     return cards
