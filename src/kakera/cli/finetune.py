@@ -47,11 +47,11 @@ def run(words: Sequence[str]) -> int:
         print(last_verdict(trained.folder))
     print_written(trained.folder)
     if trained.saved.regression:
-        from kakera.commands.pages.regression import number_commands
+        from kakera.training.planning.next_commands import after_regression
         from kakera.training.planning.situation import situation
 
         facts = situation(data, given.get("task", "auto"), given.get("target_column", ""))
-        print(*number_commands(facts.files, trained.folder), sep="\n")
+        print(*after_regression(facts.files, trained.folder), sep="\n")
         print_report(trained.folder)
         return 0
     from kakera.training.planning.next_commands import after_finetune

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from kakera.cli.output import print_table
-from kakera.training.metrics_report import digits
+from kakera.training.metrics_report import number_text
 
 if TYPE_CHECKING:
     from kakera.commands.label_counts import LabelCounts
@@ -67,7 +67,7 @@ def print_some_numbers(found: Iterator[Prediction], targets: Sequence[str], *, w
     for prediction in islice(found, SHOWN):
         start, end = prediction.window or (0.0, 0.0)
         values = prediction.values or {}
-        shown = [digits(values[name]) if name in values else "unreadable" for name in targets]
+        shown = [number_text(values[name]) if name in values else "unreadable" for name in targets]
         rows.append((*(prediction.file, f"{start:.2f}–{end:.2f}")[: 1 + windows], *shown))
     print_table([(*("file", "seconds")[: 1 + windows], *targets), *rows])
     sys.stdout.flush()

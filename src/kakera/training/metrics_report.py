@@ -137,7 +137,7 @@ class Evaluation:
                     (
                         row.name,
                         str(row.count),
-                        *map(digits, (row.mean_absolute_error, row.root_mean_squared_error)),
+                        *map(number_text, (row.mean_absolute_error, row.root_mean_squared_error)),
                         _r2(row),
                     )
                     for row in self.per_target
@@ -158,12 +158,12 @@ def _percent(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.1f} %"
 
 
-def digits(value: float) -> str:
+def number_text(value: float) -> str:
     """Return a number with four digits, or all digits before the point.
 
     Example:
 
-        >>> digits(0.0123456), digits(12.3456), digits(123456.7)
+        >>> number_text(0.0123456), number_text(12.3456), number_text(123456.7)
         ('0.01235', '12.35', '123457')
     """
     return f"{value:.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
@@ -174,6 +174,6 @@ def _r2(row: TargetResult) -> str:
 
 
 def _errors(row: TargetResult, *, named: bool) -> str:
-    absolute, squared = digits(row.mean_absolute_error), digits(row.root_mean_squared_error)
+    absolute, squared = number_text(row.mean_absolute_error), number_text(row.root_mean_squared_error)
     text = f"mean absolute error {absolute}, root mean squared error {squared}, R² {_r2(row)}"
     return f"{row.name}: {text}" if named else text

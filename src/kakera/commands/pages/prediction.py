@@ -14,7 +14,7 @@ from kakera.errors import UnreadableFileError
 from kakera.inputs import InputSpec
 from kakera.reports.html import Card, gallery, heading, items, note, page, paragraph, table
 from kakera.storage import write_atomically
-from kakera.training.metrics_report import digits
+from kakera.training.metrics_report import number_text
 
 PICTURES, RECORDINGS = 500, 100  # most cards of a page: a few MB for pictures, about 10 MB for recordings
 LISTED = 50  # most unreadable files in the list
@@ -74,7 +74,7 @@ def _summary(known: Sequence[Prediction]) -> list[str]:
     rows: list[tuple[str, ...]] = [("target", "lowest", "mean", "highest")]
     for name in known[0].values:
         values = [found.values[name] for found in known if found.values is not None]
-        rows.append((name, *map(digits, (min(values), sum(values) / len(values), max(values)))))
+        rows.append((name, *map(number_text, (min(values), sum(values) / len(values), max(values)))))
     return [heading("Numbers"), table(rows)]
 
 
@@ -98,7 +98,7 @@ def _card(dataset: Dataset, inputs: InputSpec, prediction: Prediction, number: i
     if prediction.values is not None:
         several = len(prediction.values) > 1
         named = (
-            f"{name} {digits(value)}" if several else digits(value)
+            f"{name} {number_text(value)}" if several else number_text(value)
             for name, value in prediction.values.items()
         )
         return Card(tags, ", ".join(named), prediction.file)

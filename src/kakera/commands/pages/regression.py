@@ -31,9 +31,9 @@ from kakera.training.baselines.number_baselines import (
 )
 from kakera.training.baselines.number_verdict import METHOD, judge_numbers
 from kakera.training.baselines.verdict import Verdict
-from kakera.training.metrics_report import TargetResult, digits
+from kakera.training.metrics_report import TargetResult, number_text
 from kakera.training.planning.baseline_costs import frozen_limit
-from kakera.training.planning.next_commands import bare
+from kakera.training.planning.next_commands import after_regression, bare
 from kakera.training.predictions import Predictions
 
 PLOTTED = 6  # most targets with a plot
@@ -119,7 +119,7 @@ class RegressionPage(FinetunePage):
             )
         advice.append("Look at the worst mistakes below: they show wrong labels and unusual files.")
         advice.append(f"To train with other options, use another run folder: --out {self.options.out}-2.")
-        lines = number_commands(self.situation.files, trained.folder)
+        lines = after_regression(self.situation.files, trained.folder)
         code = [html.code(bare(lines))] if lines else []
         return [html.heading("What to try next"), html.items(advice), *code]
 
@@ -138,29 +138,18 @@ class RegressionPage(FinetunePage):
             parts += _target_parts(name, truth[:, number], values[:, number])
         order = np.argsort(-absolute_errors(values, truth, scale), kind="stable")
         names = unseen.classes if len(unseen.classes) > 1 else ("",)
-        cards = samples.cards_of(
+        cards = samples.gallery_of(
             unseen,
             predictions,
             trained.saved.inputs,
             order,
             lambda row: ", ".join(
-                f"{name} {digits(true)}, predicted {digits(value)}".strip()
+                f"{name} {number_text(true)}, predicted {number_text(value)}".strip()
                 for name, true, value in zip(names, truth[row], values[row], strict=True)
             ),
         )
         gallery = html.gallery(cards, sounds=unseen.sounds is not None)
         return [*parts, html.heading("The worst mistakes"), gallery]
-
-
-def number_commands(files: str, run: str | Path) -> list[str]:
-    """Return the suggestion after a regression: predictions for files.
-
-    Example:
-
-        >>> number_commands("photos", "runs/ages")
-        ['next: kakera predict runs/ages photos']
-    """
-    return [f"next: kakera predict {run} {files}"] if files else []
 
 
 def _first(verdict: Verdict | None) -> str:
@@ -194,7 +183,7 @@ def _compared(trained: TrainResult, baselines: NumberBaselines | None) -> list[s
 
 def _cells(result: TargetResult) -> tuple[str, ...]:
     errors = (result.mean_absolute_error, result.root_mean_squared_error)
-    return *map(digits, errors), "–" if result.r2 is None else f"{result.r2:.3f}"
+    return *map(number_text, errors), "–" if result.r2 is None else f"{result.r2:.3f}"
 
 
 def _error_curves(history: History) -> list[str]:
@@ -221,6 +210,6 @@ def _target_parts(name: str, truth: NDArray[np.float64], values: NDArray[np.floa
     order = np.argsort(truth, kind="stable")
     for chosen in np.array_split(order, min(RANGES, len(order))):
         errors = values[chosen] - truth[chosen]
-        span = f"{digits(truth[chosen[0]])} to {digits(truth[chosen[-1]])}"
-        rows.append((span, str(len(chosen)), digits(np.abs(errors).mean()), digits(errors.mean())))
+        span = f"{number_text(truth[chosen[0]])} to {number_text(truth[chosen[-1]])}"
+        rows.append((span, str(len(chosen)), number_text(np.abs(errors).mean()), number_text(errors.mean())))
     return [html.figure(drawn, caption=f"Predicted {name} over true {name}."), html.table(rows)]

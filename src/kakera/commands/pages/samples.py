@@ -39,7 +39,7 @@ def mistakes(dataset: Dataset, predictions: Predictions, inputs: InputSpec) -> l
     wrong, sureness = _judged(dataset, predictions)
     rows = np.flatnonzero(wrong)
     order = rows[np.argsort(-sureness[rows], kind="stable")]
-    return cards_of(dataset, predictions, inputs, order, lambda row: _title(dataset, predictions, row))
+    return gallery_of(dataset, predictions, inputs, order, lambda row: _title(dataset, predictions, row))
 
 
 def successes(dataset: Dataset, predictions: Predictions, inputs: InputSpec) -> list[Card]:
@@ -57,7 +57,7 @@ def successes(dataset: Dataset, predictions: Predictions, inputs: InputSpec) -> 
     wrong, sureness = _judged(dataset, predictions)
     rows = np.flatnonzero(~wrong)
     order = rows[np.argsort(-sureness[rows], kind="stable")]
-    return cards_of(dataset, predictions, inputs, order, lambda row: _title(dataset, predictions, row))
+    return gallery_of(dataset, predictions, inputs, order, lambda row: _title(dataset, predictions, row))
 
 
 def _judged(dataset: Dataset, predictions: Predictions) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
@@ -77,7 +77,7 @@ def _judged(dataset: Dataset, predictions: Predictions) -> tuple[NDArray[np.bool
     return wrong, np.where(wrong, worst, 1 - worst)
 
 
-def cards_of(
+def gallery_of(
     dataset: Dataset,
     predictions: Predictions,
     inputs: InputSpec,
@@ -91,7 +91,7 @@ def cards_of(
         >>> from kakera.data.sources.open import open_dataset
         >>> test, inputs = open_dataset("demo").part("test"), InputSpec(1, 28, 28, (0.5,), (0.5,))
         >>> found = Predictions.of(np.eye(10)[test.labels], test.labels, np.arange(len(test)))
-        >>> [card.title for card in cards_of(test, found, inputs, np.array([0, 1]), str)]
+        >>> [card.title for card in gallery_of(test, found, inputs, np.array([0, 1]), str)]
         ['0', '1']
     """
     cards: list[Card] = []

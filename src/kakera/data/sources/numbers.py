@@ -12,7 +12,7 @@ from kakera.data.dataset import Dataset
 from kakera.errors import DataError
 
 LearningTask: TypeAlias = Literal["auto", "classification", "regression"]
-"""What the labels are: classes, numbers, or "auto", by their type."""
+"""The kind of labels: classes, numbers to predict, or "auto", which decides by their type."""
 NAME = "target"  # of a target without a column
 
 

@@ -12,7 +12,7 @@ from kakera.formats.target_scale import TargetScale
 from kakera.training.baselines.confidence import Range, Z
 from kakera.training.baselines.number_baselines import NumberBaseline, NumberBaselines, absolute_errors
 from kakera.training.baselines.verdict import PARTS, Verdict
-from kakera.training.metrics_report import digits
+from kakera.training.metrics_report import number_text
 from kakera.training.predictions import Predictions
 
 MEASURE = "mean absolute error"
@@ -62,7 +62,9 @@ def judge_numbers(
     errors = absolute_errors(predictions.values.astype(np.float64), held_out.labels[numbers], scale)
     value = mean_interval(errors)
     unit = "" if len(scale.mean) == 1 else " standard deviations"
-    reached = f"{MEASURE} {digits(value.value)}{unit}{_range(value)} on {len(errors)} {PARTS[part]} files"
+    reached = (
+        f"{MEASURE} {number_text(value.value)}{unit}{_range(value)} on {len(errors)} {PARTS[part]} files"
+    )
     if baselines is None or not baselines.found:
         return Verdict(
             f"{reached[0].upper()}{reached[1:]}; no baseline was measured.", "doubt", MEASURE, value
@@ -70,9 +72,11 @@ def judge_numbers(
     best = min(baselines.found, key=_mean_error)
     _, ours, theirs = np.intersect1d(numbers, np.array(baselines.rows, dtype=np.int64), return_indices=True)
     gap = mean_interval(np.array(best.errors)[theirs] - errors[ours])
-    name = f"the best baseline ({best.name}: {digits(_mean_error(best))})"
-    sure = f" (95 % interval of the difference {digits(gap.low)} to {digits(gap.high)})".replace("-", "−")
-    by = digits(abs(gap.value))
+    name = f"the best baseline ({best.name}: {number_text(_mean_error(best))})"
+    sure = f" (95 % interval of the difference {number_text(gap.low)} to {number_text(gap.high)})".replace(
+        "-", "−"
+    )
+    by = number_text(abs(gap.value))
     if gap.low > 0:
         text = f"Better than {name} by {by}{sure}: {reached}."
         return Verdict(text, "good", MEASURE, value, None, gap)
@@ -91,4 +95,4 @@ def _mean_error(baseline: NumberBaseline) -> float:
 def _range(value: Range) -> str:
     if math.isinf(value.high):
         return ""
-    return f" (95 % interval {digits(max(value.low, 0.0))} to {digits(value.high)})"
+    return f" (95 % interval {number_text(max(value.low, 0.0))} to {number_text(value.high)})"
