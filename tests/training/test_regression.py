@@ -15,6 +15,7 @@ from kakera.commands.validation import with_validation
 from kakera.data.batch import Batch
 from kakera.data.dataset import Dataset
 from kakera.data.holders import ArrayPictures
+from kakera.data.split import few, stratified
 from kakera.errors import DataError, OptionError
 from kakera.formats.bundle import Pretrained
 from kakera.formats.load import load
@@ -106,15 +107,8 @@ def test_the_head_starts_as_the_least_squares_fit_to_the_tokens() -> None:
 
 def test_turned_pictures_have_angles_better_than_ridge_on_frozen_tokens(mae: Path, tmp_path: Path) -> None:
     """The picture's mean brightness tells nothing; predicting the mean is wrong by 30° on average."""
-    options = {
-        "recipe": "micro",
-        "epochs": 24.0,
-        "min_steps": 1,
-        "batch_size": 25,
-        "base_lr": 6e-3,
-        "workers": 0,
-    }
-    trained = finetune(turned(400, 100), out=tmp_path / "run", init_from=mae, **options)
+    options: dict[str, Any] = {"recipe": "micro", "epochs": 16.0, "min_steps": 1, "batch_size": 30}
+    trained = finetune(turned(300, 80), out=tmp_path / "run", init_from=mae, base_lr=6e-3, **options)
     assert trained.evaluation is not None
     assert trained.evaluation.per_target is not None
     error = trained.evaluation.per_target[0].mean_absolute_error
@@ -166,8 +160,6 @@ def test_the_kept_weights_have_the_lowest_validation_error(
 
 
 def test_validation_and_test_parts_have_the_same_range_of_numbers() -> None:
-    from kakera.data.split import few, stratified
-
     targets = np.random.default_rng(0).exponential(10, (1000, 1))
     parts = stratified(targets, {"val": 0.2}, seed=0)
     tenths = np.searchsorted(np.quantile(targets, np.arange(1, 10) / 10), targets[:, 0])
@@ -233,8 +225,8 @@ def test_the_verdict_compares_paired_errors() -> None:
 
 @pytest.mark.slow
 def test_a_killed_run_ends_with_the_same_weights(tmp_path: Path) -> None:
-    data, whole, killed = turned_npz(tmp_path, 200), tmp_path / "whole", tmp_path / "killed"
-    words = [*commands.FINETUNE, "--epochs", "30", "--val-share", "0.2", "--keep", "best"]
+    data, whole, killed = turned_npz(tmp_path, 100), tmp_path / "whole", tmp_path / "killed"
+    words = [*commands.FINETUNE, "--epochs", "20", "--val-share", "0.2", "--keep", "best"]
     commands.finish(commands.start("finetune", data, whole, words))
     process = commands.start("finetune", data, killed, words)
     commands.wait_for_a_checkpoint(process, killed)
