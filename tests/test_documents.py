@@ -99,6 +99,10 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tagged(root / "tagged")
     songs(root / "recordings", count=8)
     part_of_the_demo(root / "idx")
+    rows = [
+        f"{path.relative_to(root)},{number}.5" for number, path in enumerate(root.glob("pictures/*/*.png"))
+    ]
+    (root / "angles.csv").write_text("\n".join(["file,angle", *rows]))
     words = {tuple(words[1:3]): words for words in COMMANDS["README.md"] if "runs/mae" in words}
     for verb in ("pretrain", "finetune"):
         warm.run(*shortened(words[verb, "pictures"]), cwd=root, check=True)

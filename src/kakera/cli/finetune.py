@@ -15,8 +15,9 @@ CLASSES = 50  # most rows of the printed table
 
 
 def run(words: Sequence[str]) -> int:
-    """Train a classifier and print its evaluation."""
-    parser = Arguments("finetune", "Train a classifier, from the weights of --init-from or from scratch.")
+    """Train a classifier, or a model that predicts numbers, and print its evaluation."""
+    purpose = "Train a classifier (or for numbers: --task), from the weights of --init-from or from scratch."
+    parser = Arguments("finetune", purpose)
     parser.add_recipe("finetune", "scratch")
     parser.add_plan()
     parser.resolve = _resolve
@@ -35,7 +36,8 @@ def run(words: Sequence[str]) -> int:
     if not trained.is_main:
         return 0
     if trained.evaluation is None:
-        print("the data have no labelled test files, so the accuracy is unknown")
+        measure = "error" if trained.saved.regression else "accuracy"
+        print(f"the data have no labelled test files, so the {measure} is unknown")
     else:
         header, *rows = trained.evaluation.table()
         print_table([header, *rows[:CLASSES]])
@@ -44,6 +46,14 @@ def run(words: Sequence[str]) -> int:
         print(trained.evaluation.summary())
         print(last_verdict(trained.folder))
     print_written(trained.folder)
+    if trained.saved.regression:
+        from kakera.training.planning.next_commands import after_regression
+        from kakera.training.planning.situation import situation
+
+        facts = situation(data, given.get("task", "auto"), given.get("target_column", ""))
+        print(*after_regression(facts.files, trained.folder), sep="\n")
+        print_report(trained.folder)
+        return 0
     from kakera.training.planning.next_commands import after_finetune
     from kakera.training.planning.situation import is_published, situation
 

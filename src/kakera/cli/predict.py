@@ -9,7 +9,13 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from kakera.cli.arguments import WRITING, Arguments, add_ranges, add_workers
-from kakera.cli.prediction_output import print_csv, print_json, print_some
+from kakera.cli.prediction_output import (
+    print_csv,
+    print_json,
+    print_numbers,
+    print_some,
+    print_some_numbers,
+)
 from kakera.errors import OptionError
 from kakera.option_fields import or_none
 
@@ -89,9 +95,14 @@ def run(words: Sequence[str]) -> int:
     from kakera.data.images import value_range
     from kakera.data.sources.files import open_files
     from kakera.data.sources.measured_range import range_warnings
+    from kakera.formats.bundle import Pretrained
     from kakera.training.planning.next_commands import after_predict
 
     model = open_model(given.model)
+    regression = isinstance(model, Pretrained) and model.regression
+    if regression and given.top is not None:
+        do = "leave it out; every target is shown"
+        raise OptionError("--top", got=given.top, expected="a model of classes", do=do)
     if ranges := value_range.range_from_options(or_none(given.bits) or 0, given.value_range):
         model = replace(model, inputs=replace(model.inputs, values=ranges))
     dataset = open_files(given.files, model.inputs)
@@ -123,6 +134,9 @@ def run(words: Sequence[str]) -> int:
     )
     if given.json:
         print_json(found, given.top)
+    elif regression:
+        printed = print_numbers if given.csv else print_some_numbers
+        printed(found, model.classes, windows=given.windows)
     elif given.csv:
         print_csv(found, model.classes, windows=given.windows)
     else:

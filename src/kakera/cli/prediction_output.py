@@ -11,6 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from kakera.cli.output import print_table
+from kakera.training.metrics_report import number_text
 
 if TYPE_CHECKING:
     from kakera.commands.label_counts import LabelCounts
@@ -26,8 +27,11 @@ def print_json(found: Iterator[Prediction], top: int | None = None) -> None:
         values = {one.name: getattr(prediction, one.name) for one in fields(prediction)}
         if top is not None:
             values["probabilities"] = dict(islice(prediction.probabilities.items(), top))
-        if prediction.window is None:
-            del values["window"]
+        for name in ("window", "values"):
+            if values[name] is None:
+                del values[name]
+        if prediction.values is not None:
+            del values["labels"], values["probabilities"]
         print(before + json.dumps(values), end="", flush=True)
         before = ",\n"
     print("[]" if before == "[\n" else "\n]")
@@ -44,6 +48,32 @@ def print_csv(found: Iterator[Prediction], classes: Sequence[str], *, windows: b
         labels = "|".join(prediction.labels)
         writer.writerow([prediction.file, *span, labels, *values, prediction.unreadable])
         sys.stdout.flush()
+
+
+def print_numbers(found: Iterator[Prediction], targets: Sequence[str], *, windows: bool) -> None:
+    """Print CSV with the predicted number of each target; `windows` adds start and end, in seconds."""
+    writer = csv.writer(sys.stdout)
+    writer.writerow(["file", *["start", "end"] * windows, *targets, "unreadable"])
+    for prediction in found:
+        span = [*(prediction.window or ("", ""))] if windows else []
+        values = [(prediction.values or {}).get(name, "") for name in targets]
+        writer.writerow([prediction.file, *span, *values, prediction.unreadable])
+        sys.stdout.flush()
+
+
+def print_some_numbers(found: Iterator[Prediction], targets: Sequence[str], *, windows: bool) -> None:
+    """Print the first `SHOWN` predicted numbers as a table, and the number of others."""
+    rows = list[tuple[str, ...]]()
+    for prediction in islice(found, SHOWN):
+        start, end = prediction.window or (0.0, 0.0)
+        values = prediction.values or {}
+        shown = [number_text(values[name]) if name in values else "unreadable" for name in targets]
+        rows.append((*(prediction.file, f"{start:.2f}–{end:.2f}")[: 1 + windows], *shown))
+    print_table([(*("file", "seconds")[: 1 + windows], *targets), *rows])
+    sys.stdout.flush()
+    rest = sum(1 for _ in found)
+    if rest:
+        print(f"… {rest:,} more: use --csv or --json to print all")
 
 
 def print_some(found: Iterator[Prediction], top: int, counts: LabelCounts, *, windows: bool) -> None:

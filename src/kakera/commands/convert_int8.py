@@ -26,6 +26,7 @@ from kakera.formats.load import load
 from kakera.formats.onnx import export
 from kakera.formats.onnx.int8 import Feeds, quantise
 from kakera.formats.onnx.model import OnnxModel, feeds
+from kakera.formats.regression import require_classes
 from kakera.formats.verify import session_of
 from kakera.option_fields import AUTO, renamed
 from kakera.training.metrics import evaluate
@@ -139,6 +140,7 @@ def convert_int8(
     if not saved.model.classifies:
         do = "fine-tune it first, or remove --int8"
         raise OptionError("int8", got="a model without a head", expected="a classifier", do=do)
+    require_classes(saved, "predict with kakera")
     require_free(target)
     files = export.files(saved)
     own = saved.inputs.channels if saved.inputs.sound is None else AUTO

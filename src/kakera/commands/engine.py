@@ -7,10 +7,11 @@ from typing import Literal, TypeAlias, cast
 
 from kakera.data.dataset import Dataset
 from kakera.errors import OptionError
-from kakera.formats.bundle import Pretrained, require_classifier
+from kakera.formats.bundle import Pretrained
 from kakera.formats.engines.builders import EXACT, Engine, build
 from kakera.formats.engines.choice import TIMED, choose, sample_of
 from kakera.formats.onnx.model import OnnxModel
+from kakera.formats.regression import require_classes
 from kakera.option_fields import AUTO, Auto
 from kakera.progress import is_follower
 
@@ -23,7 +24,9 @@ def in_engine(
 ) -> Pretrained | OnnxModel:
     """Return a classifier in an engine; with "auto" print which one was chosen to stderr.
 
-    Raises OptionError for an unknown engine or an ONNX model, RunError for an engine that is not available.
+    Raises OptionError for an unknown engine, an ONNX model or a regression model, RunError for an engine that
+    is not available.
+    is not available.
 
     Example:
 
@@ -42,7 +45,7 @@ def in_engine(
         raise OptionError(
             "engine", got=f"{engine} for an ONNX model", expected=EXACT, do="pass the run folder instead"
         )
-    require_classifier(saved)
+    require_classes(saved, "use --engine torch, which predicts numbers")
     if engine != AUTO:
         return build(saved, engine, sample_of(saved, dataset, TIMED))
     model, choice = choose(saved, dataset)

@@ -30,6 +30,7 @@ from kakera.explain.reconstruct import describe_kind
 from kakera.formats.bundle import Pretrained
 from kakera.formats.inference import probabilities
 from kakera.formats.load import load
+from kakera.formats.regression import encoder_of
 from kakera.grid import Grid
 from kakera.option_fields import AUTO, Auto
 from kakera.out_of_memory import memory_for
@@ -94,6 +95,9 @@ def explain_files(
     """
     asked, notes = _options({**options, "out": str(out)})
     saved = model if isinstance(model, Pretrained) else noted(load(model), model)
+    if saved.regression:
+        _note(notes, "the model predicts numbers: the page shows its encoder, without relevance maps")
+        saved = encoder_of(saved)
     depth, kind = saved.encoder.config.depth, describe_kind(saved.model)
     layer = asked.layer if asked.layer == -1 else require_between("layer", asked.layer, 1, depth)
     _token(asked.patch_index, saved.encoder.grid)

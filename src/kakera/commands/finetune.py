@@ -10,8 +10,9 @@ from typing import Any, Unpack
 from kakera import duration
 from kakera.commands.initial_classifier import initial_classifier, scratch_shape
 from kakera.commands.job import TrainingJob, described
-from kakera.commands.labelled import held_out, labelled_part, require_classes
+from kakera.commands.labelled import held_out, labelled_part, require_labels
 from kakera.commands.pages.finetune import FinetunePage
+from kakera.commands.pages.regression import RegressionPage
 from kakera.commands.prepare import augmentation
 from kakera.commands.result import TrainResult, finish, reopen
 from kakera.commands.ridge_head import start_from_ridge
@@ -29,6 +30,7 @@ from kakera.data.images.crop import CenterCrop
 from kakera.data.split import few
 from kakera.formats.bundle import Pretrained, WithHead, require_classifier, require_token_classifier
 from kakera.formats.load import load
+from kakera.formats.target_scale import TargetScale
 from kakera.model.configs import RESNETS, resnet_config
 from kakera.model.resnet import ResNet
 from kakera.option_fields import AUTO, or_none
@@ -112,7 +114,7 @@ def finetune_result(
     situation = situation_of(job.prepared.dataset, chosen.data, side=max(prepared.facts.size))
     leaked = tuple(job.prepared.leak_warning())
     parts = (prepared.dataset, pictures, chosen, prepared.workers, fresh, situation)
-    page = FinetunePage(*parts, job.given, leaked)
+    page = (RegressionPage if saved.regression else FinetunePage)(*parts, job.given, leaked)
     measured = (held_out(prepared.dataset)[1], prepared.workers, chosen.device, page)
     if run.finished:
         return reopen(run, require_classifier, *measured)
@@ -128,7 +130,7 @@ def finetune_result(
             best = BestEpoch[WithHead](saved.model, chosen.patience) if uses_validation(chosen) else None
             model = merged(train(task, plan, run, verb="finetune", each_epoch=watch, best=best))
         mark_trainable(model, saved.model)
-        report_kept(best, plan)
+        report_kept(best, plan, regression=saved.regression)
         found = with_thresholds(replace(saved, model=model), prepared.dataset, chosen, prepared.workers, dist)
         return finish(run, found, *measured)
 
@@ -186,6 +188,8 @@ def prepare_finetuning(
     several = prepared.dataset.multi_label
     require_compatible(chosen, scratch=before is None, multi_label=several, attention=attention)
     saved = initial_classifier(prepared, chosen, before)
+    if pictures.labels is not None and prepared.dataset.regression:
+        saved = replace(saved, targets=TargetScale.of(pictures.labels, saved.classes, pictures.name))
     dist = Distributed(engine(chosen))
     plan = TrainingPlan(
         train=pictures,
@@ -216,7 +220,7 @@ def prepare_finetuning(
 def forecast_of(job: TrainingJob[FinetuneOptions], before: Pretrained | None) -> Forecast:
     """Return the forecast from headers alone. Raises DataError if the data have no classes, OptionError."""
     chosen, dataset = job.options, job.prepared.dataset
-    require_classes(dataset)
+    require_labels(dataset)
     if dataset.sounds is not None:
         require_waves(chosen)
     count = len(labelled_part(dataset, "train"))

@@ -27,7 +27,10 @@ from kakera.training.spectrogram_stats import frames
 def initial_classifier(
     prepared: Prepared, options: FinetuneOptions, before: Pretrained | None
 ) -> Pretrained[WithHead]:
-    """Return the classifier to train, with the encoder of `before`, or with new weights if it is None."""
+    """Return the classifier to train, with the encoder of `before`, or with new weights if it is None.
+
+    For regression it has one output for each target, and no scale of the targets yet.
+    """
     dataset = prepared.dataset
     draws = seeded_generator(seeding.key(options.seed, "weights"))
     count = len(dataset.classes)

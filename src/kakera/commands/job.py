@@ -21,7 +21,7 @@ from kakera.option_fields import AUTO
 from kakera.progress import is_follower
 from kakera.training.configuration import stored_choices
 from kakera.training.distributed import Distributed
-from kakera.training.frozen_tokens import FrozenClassification, seconds_of_a_file
+from kakera.training.frozen_tokens import seconds_of_a_file
 from kakera.training.launch import processes
 from kakera.training.loop import Task
 from kakera.training.options import FinetuneOptions, PretrainOptions
@@ -34,6 +34,7 @@ from kakera.training.planning.rules import LIMIT
 from kakera.training.planning.timing import measure_step
 from kakera.training.prepared import Prepared
 from kakera.training.recipes import verb_of
+from kakera.training.tasks import Classification
 
 Chosen = TypeVar("Chosen", PretrainOptions, FinetuneOptions)
 
@@ -156,7 +157,7 @@ class TrainingJob(Generic[Chosen]):
         long = always or (forecast.seconds > WORTH and (self.announce or self.limit > 0))
         if plan.frozen is None or dist.fabric is None or not long or (self.resumes and not always):
             return forecast
-        assert isinstance(task, FrozenClassification)
+        assert isinstance(task, Classification)
         each = seconds_of_a_file(task, plan, dist.fabric)
         return replace(forecast, once=each * len(forecast.plan.train))
 

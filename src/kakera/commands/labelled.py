@@ -38,12 +38,17 @@ def held_out(dataset: Dataset) -> tuple[str, Dataset]:
 def require_classes(dataset: Dataset) -> None:
     """Raise DataError if there are fewer than two classes, or no labelled training files.
 
+    Numbers to predict are no classes.
+
     Example:
 
         >>> from kakera.data.sources.open import open_dataset
         >>> require_classes(open_dataset("demo"))
     """
     known = labelled_part(dataset, "train")
+    if dataset.regression:
+        got, do = "numbers to predict", "use kakera finetune, which also learns numbers"
+        raise DataError(dataset.name, got=got, expected="classes", do=do)
     if len(dataset.classes) < 2 or not len(known):
         raise DataError(
             dataset.name,
@@ -51,3 +56,18 @@ def require_classes(dataset: Dataset) -> None:
             expected="at least two classes",
             do="put the pictures into one folder per class, or use a table with labels",
         )
+
+
+def require_labels(dataset: Dataset) -> None:
+    """Raise DataError without at least two classes or numbers to predict, or without labelled training files.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> require_labels(open_dataset("demo"))
+    """
+    if not dataset.regression:
+        require_classes(dataset)
+    elif not len(labelled_part(dataset, "train")):
+        got, do = "no training file with a number", "check the labels"
+        raise DataError(dataset.name, got=got, expected="at least one", do=do)

@@ -45,6 +45,8 @@ class Prediction:
     """Reason why the file is unreadable; empty for a readable file."""
     window: tuple[float, float] | None = None
     """Start and end of a window of a recording, in seconds; None for the whole file."""
+    values: dict[str, float] | None = None
+    """Predicted number of each target, in its unit; None for a model of classes."""
 
 
 @memory_for("predict", "lower --workers, or pass fewer files")
@@ -74,7 +76,8 @@ def predict(
     "int8 merging", "onnxruntime int8" or "openvino"; see docs/inference.md. "auto" times those that this
     machine has on some of the files, checks their answers against float32, and prints the choice.
 
-    The probabilities of a recording are the mean over its windows. An unreadable file has a prediction
+    The probabilities of a recording are the mean over its windows. A regression model predicts numbers
+    (`Prediction.values`) in place of labels. An unreadable file has a prediction
     without labels, with the reason in `unreadable`. Raises RunError for the model or the device, DataError
     if a folder has no files to read, or if an input is not a file.
 
@@ -233,6 +236,9 @@ def _prediction(
     *,
     window: tuple[float, float] | None = None,
 ) -> Prediction:
+    if isinstance(saved, Pretrained) and saved.regression:
+        numbers = dict(zip(saved.classes, row.tolist(), strict=True))
+        return Prediction(file, (), {}, window=window, values=numbers)
     order = np.argsort(-row, kind="stable").tolist()
     labels = (saved.classes[order[0]],)
     if saved.multi_label:

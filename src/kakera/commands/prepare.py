@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 from kakera import duration
 from kakera.commands.labelled import held_out, labelled_part
@@ -15,6 +15,7 @@ from kakera.data.folders.media import Kind
 from kakera.data.images import value_range
 from kakera.data.images.crop import CenterCrop
 from kakera.data.shards.open import is_shards
+from kakera.data.sources.numbers import LearningTask, with_task
 from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, OptionError
 from kakera.inputs import InputSpec
@@ -35,7 +36,8 @@ from kakera.training.options import (
 from kakera.training.planning.facts import facts_of
 from kakera.training.planning.rules import LARGE, SMALL, Recommendation, choose
 from kakera.training.prepared import Prepared, no_training
-from kakera.training.recipes import build, options_from, pair, verb_of
+from kakera.training.recipes import build, options_from, pair, read_recipe, verb_of
+from kakera.training.regression import regression_options
 
 Options = TypeVar("Options", bound=DataOptions)
 
@@ -73,6 +75,7 @@ def resolve(
         channels = options.channels  # the model to start from is adapted to this number
     bits, bounds = or_none(options.bits) or 0, or_none(options.value_range) or ()
     ranges = value_range.range_from_options(bits, bounds) or (start.values if start else ())
+    labels = _label_options(options, data)
     dataset = (
         data
         if isinstance(data, Dataset)
@@ -82,11 +85,14 @@ def resolve(
             seed=options.seed,
             kind=chosen_kind(options, str(data), start),
             ranges=ranges,
+            **labels,
         )
     )
+    if isinstance(data, Dataset):
+        dataset = with_task(data, labels["task"])
     if ranges and isinstance(data, Dataset):
         known = {kind for kind, *_ in ranges}
-        dataset = data.with_ranges((*ranges, *(one for one in data.ranges if one[0] not in known)))
+        dataset = dataset.with_ranges((*ranges, *(one for one in data.ranges if one[0] not in known)))
     if start:
         _same_kind(dataset, start)
     if not len(dataset.part("train")):
@@ -110,6 +116,9 @@ def resolve(
         choice = Recommendation(choice.recipe, before, choice.reasons)
     if choice.recipe or choice.values:
         options = options_from(kind, recipe or choice.recipe, {**choice.values, **given})
+    if isinstance(options, FinetuneOptions) and dataset.regression:
+        own = read_recipe(verb_of(options), recipe) if recipe.endswith(".toml") else {}
+        options = regression_options(options, {*given, *own})
     dataset = _with_sound_spec(dataset, options, start)
     side = max(start.size) if start else max(facts.size)
     side = side if start or side <= SMALL else LARGE
@@ -173,6 +182,22 @@ def require_patches(
     """
     sides = pair("patch", patch) or shape.patch
     return shape.with_patch(sides, pair("stride", stride))
+
+
+class _LabelOptions(TypedDict):
+    task: LearningTask
+    target_column: str
+
+
+def _label_options(options: DataOptions, data: str | Path | Dataset) -> _LabelOptions:
+    """Return how to read the labels. Raises OptionError for a column of data that are opened already."""
+    if not isinstance(options, FinetuneOptions):  # a pretraining uses no labels, a probe needs classes
+        task = "auto" if isinstance(options, PretrainOptions) else "classification"
+        return {"task": task, "target_column": ""}
+    if options.target_column and isinstance(data, Dataset):
+        got, do = options.target_column, "pass it to open_data"
+        raise OptionError("target_column", got=got, expected="nothing for opened data", do=do)
+    return {"task": options.task, "target_column": options.target_column}
 
 
 def _same_kind(dataset: Dataset, start: InputSpec) -> None:

@@ -24,8 +24,9 @@ from kakera.storage import write_atomically
 from kakera.training.device import moved_to_device
 from kakera.training.distributed import Distributed
 from kakera.training.metrics import evaluate_predictions
-from kakera.training.metrics_report import ClassResult, Evaluation
+from kakera.training.metrics_report import ClassResult, Evaluation, TargetResult
 from kakera.training.predictions import ROW, Predictions, judged
+from kakera.training.regression_metrics import evaluate_numbers
 from kakera.training.run import Run
 
 EVALUATION, REPORT = "evaluation.json", "report.html"
@@ -152,6 +153,8 @@ def _read_evaluation(folder: Path) -> Evaluation | None:
     try:
         values = json.loads((folder / EVALUATION).read_text())
         values["per_class"] = tuple(ClassResult(**row) for row in values["per_class"])
+        if "per_target" in values:
+            values["per_target"] = tuple(TargetResult(**row) for row in values["per_target"])
         for name in ("confusion", "confused"):
             if name in values:
                 values[name] = tuple(map(tuple, values[name]))
@@ -214,13 +217,15 @@ def predict_part(
     with moved_to_device(saved, device):
         for kept, values, _ in each_file(saved, dataset.take(mine), workers=workers, progress="measure"):
             numbers.append(mine[kept])
-            if dataset.multi_label:
+            if dataset.labels.ndim == 2:
                 probabilities.append(values)
             else:
                 rows.append(judged(values, dataset.labels[mine[kept]]))
-    found = np.concatenate(probabilities if dataset.multi_label else rows)
+    found = np.concatenate(probabilities if dataset.labels.ndim == 2 else rows)
     together, places = dist.gather_rows(found, np.concatenate(numbers))
     seconds = time.monotonic() - began
+    if dataset.regression:
+        return Predictions(places, np.empty(0, ROW), seconds=seconds, values=together)
     if dataset.multi_label:
         return Predictions(places, np.empty(0, ROW), together, seconds)
     return Predictions(places, together, seconds=seconds)
@@ -254,4 +259,6 @@ def measure(
 def _evaluated(predictions: Predictions, dataset: Dataset, saved: Pretrained) -> Evaluation:
     assert dataset.labels is not None
     labels = dataset.labels[predictions.numbers]
+    if saved.targets is not None and predictions.values is not None:
+        return evaluate_numbers(predictions.values, labels, saved.classes, saved.targets.mean)
     return evaluate_predictions(predictions, labels, saved.classes, saved.thresholds)

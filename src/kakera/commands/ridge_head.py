@@ -31,8 +31,9 @@ def start_from_ridge(
 ) -> None:
     """Set the head of the Vision Transformer `saved` by ridge regression on its frozen tokens.
 
-    `pictures` are labelled training files. With n processes (`dist`), each computes the tokens of every n-th
-    file, and all processes set the same head. The head of `saved` is changed in place.
+    `pictures` are labelled training files; for regression the targets are the standardised numbers. With n
+    processes (`dist`), each computes the tokens of every n-th file, and all processes set the same head. The
+    head of `saved` is changed in place.
 
     Example:
 
@@ -50,12 +51,16 @@ def start_from_ridge(
             saved, pictures.take(mine), [-1], [model.pool], workers=workers, progress="start of the head"
         )
     tokens, numbers = dist.gather_rows(found[-1, model.pool], mine[kept])
-    seen, labels = labelled(tokens, pictures.labels[numbers], classes=model.classes)
+    if saved.targets is not None:
+        seen, goals, steepness = tokens, saved.targets.standardise(pictures.labels[numbers]), 1.0
+    else:
+        seen, labels = labelled(tokens, pictures.labels[numbers], classes=model.classes)
+        goals, steepness = 2.0 * indicators(labels, classes=model.classes) - 1.0, STEEPNESS
     mean, std = seen.mean(axis=0, dtype=np.float64), seen.std(axis=0, dtype=np.float64) + 1e-6
-    ridge = fit((seen - mean) / std, 2.0 * indicators(labels, classes=model.classes) - 1.0)
+    ridge = fit((seen - mean) / std, goals)
     # The fit is on standardised tokens; the head gets the weights and bias for tokens as they are.
-    weights = STEEPNESS * ridge.weights / std[:, None]
-    bias = STEEPNESS * ridge.intercept - mean @ weights
+    weights = steepness * ridge.weights / std[:, None]
+    bias = steepness * ridge.intercept - mean @ weights
     with torch.no_grad():
         model.head.weight.copy_(torch.from_numpy(weights.T))
         model.head.bias.copy_(torch.from_numpy(bias))

@@ -61,7 +61,9 @@ def seen_files(run: str | Path, dataset: Dataset) -> str:
 
 
 def _opened(data: str, config: dict[str, Any]) -> Dataset:
-    return open_dataset(data, seed=int(config.get("seed", 0)), kind=config.get("kind", "any"))
+    task, column = config.get("task", "classification"), config.get("target_column", "")
+    seed, kind = int(config.get("seed", 0)), config.get("kind", "any")
+    return open_dataset(data, seed=seed, kind=kind, task=task, target_column=column)
 
 
 def _places(dataset: Dataset) -> Iterator[str]:

@@ -126,6 +126,8 @@ def to_bytes(found: TokenComparison) -> bytes:
 
 def _parts(dataset: Dataset) -> Parts | str:
     """Return the labelled files to fit and to measure on, or why there are none."""
+    if dataset.regression:
+        return "The tokens before and after are not compared, because the labels are numbers."
     if dataset.multi_label:
         return "The tokens before and after are not compared, because the files have several labels."
     train, (_, measured) = labelled_part(dataset, "train"), held_out(dataset)

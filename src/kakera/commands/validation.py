@@ -159,7 +159,9 @@ def require_waves(options: FinetuneOptions) -> None:
             )
 
 
-def report_kept(best: BestEpoch[WithHead] | None, plan: TrainingPlan | None) -> None:
+def report_kept(
+    best: BestEpoch[WithHead] | None, plan: TrainingPlan | None, *, regression: bool = False
+) -> None:
     """Print which epoch's weights are kept, if the validation accuracy decided it.
 
     Example:
@@ -170,15 +172,13 @@ def report_kept(best: BestEpoch[WithHead] | None, plan: TrainingPlan | None) -> 
         return
     epochs = math.ceil(plan.steps / plan.steps_per_epoch)
     early = f"; stopped early, of {epochs} epochs" if best.exhausted else f" of {epochs}"
-    print(
-        f"finetune: kept the weights of epoch {best.kept}{early}: validation accuracy "
-        f"{100 * float(best.accuracy):.1f} %",
-        file=sys.stderr,
-    )
+    value = float(best.accuracy)
+    measure = f"error {_share(-value)}" if regression else f"accuracy {100 * value:.1f} %"
+    print(f"finetune: kept the weights of epoch {best.kept}{early}: validation {measure}", file=sys.stderr)
 
 
 def kept_sentence(options: FinetuneOptions, data: Dataset, history: History) -> str:
-    """Return a sentence about the epoch whose weights are kept, if the validation accuracy decided it.
+    """Return a sentence about the epoch whose weights are kept, if the validation files decided it.
 
     Example:
 
@@ -186,12 +186,21 @@ def kept_sentence(options: FinetuneOptions, data: Dataset, history: History) -> 
         >>> kept_sentence(FinetuneOptions("demo"), open_dataset("demo"), History(()))
         ''
     """
-    measured = [record for record in history.records if "val_accuracy" in record]
+    measured = [record for record in history.records if "val_loss" in record]
     if not uses_validation(options) or not measured:
         return ""
-    best = max(measured, key=lambda record: (record["val_accuracy"], -record["val_loss"]))
+    if data.regression:
+        best = min(measured, key=lambda record: (record["val_error"], record["val_loss"]))
+        which = f"lowest error ({_share(best['val_error'])})"
+    else:
+        best = max(measured, key=lambda record: (record["val_accuracy"], -record["val_loss"]))
+        which = f"best accuracy ({100 * best['val_accuracy']:.1f} %)"
     return (
-        f" The weights are those of epoch {best['epoch']:g}, which had the best accuracy "
-        f"({100 * best['val_accuracy']:.1f} %) on {len(labelled_part(data, 'val'))} validation files; the "
-        f"last epoch was {history.records[-1]['epoch']:g}."
+        f" The weights are those of epoch {best['epoch']:g}, which had the {which} on "
+        f"{len(labelled_part(data, 'val'))} validation files; the last epoch was "
+        f"{history.records[-1]['epoch']:g}."
     )
+
+
+def _share(error: float) -> str:
+    return f"{100 * error:.1f} % of the standard deviation"

@@ -82,7 +82,8 @@ class AccuracyMonitor:
         """Measure `train_accuracy`, `train_loss`, `val_accuracy` and `val_loss`, and return them by name.
 
         Return an empty dictionary in epochs without a measurement. For a multi-label model the accuracy is
-        the share of correct yes-or-no predictions over all classes.
+        the share of correct yes-or-no predictions over all classes. For regression, `train_error` and
+        `val_error` take the place of the accuracies, see `measured`.
         """
         warn_if_stalled(self.run, epoch, self.epochs, self.chance)
         if not self.due(epoch) or not self.run.dist.is_main:
@@ -96,7 +97,8 @@ class AccuracyMonitor:
             found = {name: measured(saved, sample) for name, sample in self.samples.items()}
         finally:
             model.train(mode)
-        values = {f"{name}_accuracy": accuracy for name, (accuracy, _) in found.items()}
+        measure = "error" if self.saved.regression else "accuracy"
+        values = {f"{name}_{measure}": value for name, (value, _) in found.items()}
         values |= {f"{name}_loss": loss for name, (_, loss) in found.items()}
         self._warn(epoch, values)
         return values
@@ -134,6 +136,9 @@ class AccuracyMonitor:
 def measured(saved: Pretrained, sample: Sample) -> tuple[float, float]:
     """Return the accuracy (0 to 1) and the mean loss of a sample, rounded to four decimals.
 
+    For regression, in place of the accuracy, return the root mean squared error as a share of the standard
+    deviation of the training targets; the loss is its square.
+
     Example:
 
         >>> from kakera import Classifier, InputSpec
@@ -149,6 +154,10 @@ def measured(saved: Pretrained, sample: Sample) -> tuple[float, float]:
         pixels = saved.inputs.normalize(sample.pictures[part].to(saved.device))
         padding = None if sample.padding is None else sample.padding[part]
         rows.append(probabilities(saved, pixels, padding).cpu())
+    if saved.targets is not None:
+        both = (torch.cat(rows), sample.labels)
+        loss = functional.mse_loss(*(saved.targets.standardised(each.float()) for each in both)).item()
+        return round(loss**0.5, 4), round(loss, 4)
     found = torch.cat(rows).float().clamp(1e-7, 1 - 1e-7)
     if saved.multi_label:
         right = ((found > 0.5) == (sample.labels > 0.5)).float().mean()

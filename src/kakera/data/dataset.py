@@ -26,8 +26,10 @@ class Dataset:
 
     `pictures` are the pictures or recordings, and `channels` is their number of channels. `split` (n,)
     contains "train", "val" or "test". `labels` is int64 (n,) with −1 for unlabelled pictures, or bool
-    (n, classes) if multi-label; None without labels. `classes` are the names of the classes. `unreadable` are
-    the errors of files that were removed from the data set. Raises DataError if the lengths differ.
+    (n, classes) if multi-label; None without labels. For regression, `labels` are the numbers to predict,
+    float (n,) or (n, targets), with NaN for unlabelled pictures. `classes` are the names of the classes, or
+    of the targets. `unreadable` are the errors of files that were removed from the data set. Raises DataError
+    if the lengths differ, or if a target is infinite.
 
     Example:
 
@@ -37,6 +39,8 @@ class Dataset:
         >>> data = Dataset("digits", pictures, 1, split, ("a", "b"), np.array([0, 1, 0]))
         >>> len(data.part("train")), data.kind, data.multi_label
         (2, 'pictures', False)
+        >>> Dataset("angles", pictures, 1, split, labels=np.array([0.5, -3.0, np.nan])).labelled
+        array([0, 1])
     """
 
     name: str
@@ -65,6 +69,26 @@ class Dataset:
                 expected="one split and one label for each picture",
                 do="make the lengths equal",
             )
+        if self.regression:
+            self._set_targets()
+
+    def _set_targets(self) -> None:
+        """Store the targets as float64 (n, targets), with a name for each. Raises DataError."""
+        assert self.labels is not None
+        targets = self.labels.astype(np.float64)
+        targets = targets[:, None] if targets.ndim == 1 else targets
+        count = targets.shape[1]
+        names = self.classes or tuple(f"target {n + 1}" if count > 1 else "target" for n in range(count))
+        if np.isinf(targets).any() or len(names) != count:
+            got = f"{count} targets named {', '.join(names)}" + ", some infinite" * bool(
+                np.isinf(targets).any()
+            )
+            do = "correct the labels; a missing one is NaN"
+            raise DataError(
+                self.name, got=got, expected="finite numbers, and one name for each target", do=do
+            )
+        object.__setattr__(self, "labels", targets)
+        object.__setattr__(self, "classes", names)
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -82,7 +106,12 @@ class Dataset:
     @property
     def multi_label(self) -> bool:
         """True if a picture can have several labels."""
-        return self.labels is not None and self.labels.ndim == 2
+        return self.labels is not None and self.labels.dtype == np.bool_
+
+    @property
+    def regression(self) -> bool:
+        """True if the labels are numbers to predict, float64 (n, targets)."""
+        return self.labels is not None and self.labels.dtype.kind == "f"
 
     @property
     def labelled(self) -> NDArray[np.int64]:
@@ -93,6 +122,8 @@ class Dataset:
         """
         if self.labels is None:
             return np.empty(0, dtype=np.int64)
+        if self.regression:
+            return np.flatnonzero(np.isfinite(self.labels).all(axis=1))
         if not self.multi_label:
             return np.flatnonzero(self.labels >= 0)
         known = [part for part in PARTS if self.labels[self.split == part].any()]

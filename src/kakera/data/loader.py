@@ -59,7 +59,7 @@ class Reader(TorchDataset[Any]):
         labels = None
         if self.dataset.labels is not None:
             chosen = self.dataset.labels[samples]
-            labels = torch.from_numpy(chosen.astype(np.float32 if self.dataset.multi_label else np.int64))
+            labels = torch.from_numpy(chosen.astype(np.int64 if chosen.ndim == 1 else np.float32))
         return Batch(
             torch.from_numpy(pictures),
             labels,

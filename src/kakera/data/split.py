@@ -15,23 +15,41 @@ from numpy.typing import NDArray
 from kakera import seeding
 from kakera.errors import DataError, OptionError
 
+TENTHS = 10  # ranges of a number to predict that count as classes
+
 
 def strata(labels: NDArray[Any]) -> NDArray[np.int64]:
     """Return one class for each picture, int64 (n,), with −1 for pictures without a label.
 
     `labels` is int64 (n,), or bool (n, classes) if multi-label. Of several labels the rarest class is used,
-    because a random split could lose it most easily.
+    because a random split could lose it most easily. For numbers to predict, float (n, targets), the classes
+    are ten ranges of the first target with about equally many pictures.
 
     Example:
 
         >>> strata(np.array([[True, True], [True, False], [False, False]]))
         array([ 1,  0, -1])
+        >>> strata(np.array([[0.5], [np.nan], [7.0]]))
+        array([ 0, -1,  9])
     """
+    if labels.dtype.kind == "f":
+        return _ranges(labels)
     if labels.ndim == 1:
         return labels.astype(np.int64)
     rarity = np.argsort(labels.sum(axis=0), kind="stable")
     first = labels[:, rarity].argmax(axis=1)
     return np.where(labels.any(axis=1), rarity[first], -1)
+
+
+def _ranges(targets: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the tenth (0 to 9) of each first target among all of them; equal targets are in the same one."""
+    known = np.isfinite(targets).all(axis=1)
+    found = np.full(len(targets), -1)
+    if known.any():
+        values = targets[known, 0]
+        borders = np.quantile(values, np.arange(1, TENTHS) / TENTHS)
+        found[known] = np.searchsorted(borders, values, side="right")
+    return found
 
 
 def stratified(labels: NDArray[Any], fractions: Mapping[str, float], seed: int) -> NDArray[np.str_]:
@@ -105,7 +123,7 @@ def few(labels: NDArray[Any], count: int, seed: int) -> NDArray[np.int64]:
         array([0, 0, 1, 1])
     """
     classes = strata(labels)
-    if labels.ndim == 2:
+    if labels.dtype == np.bool_:
         classes = np.where(classes < 0, labels.shape[1], classes)  # "no label" is the last class of a round
     known = np.flatnonzero(classes >= 0)
     if not 0 < count <= len(known):
@@ -115,7 +133,7 @@ def few(labels: NDArray[Any], count: int, seed: int) -> NDArray[np.int64]:
             expected=f"between 1 and {len(known)}, the number of labelled pictures",
             do="request fewer, or label more pictures",
         )
-    count_of_classes = labels.shape[1] if labels.ndim == 2 else int(classes.max()) + 1
+    count_of_classes = labels.shape[1] if labels.dtype == np.bool_ else int(classes.max()) + 1
     turn = np.append(
         seeding.permutation(seed, 0, count_of_classes, "few-classes").argsort(), count_of_classes
     )

@@ -148,5 +148,5 @@ def _reclassed(saved: Pretrained, classes: Classes) -> Pretrained:
     model = saved.model.with_head(len(names), seed=0)
     model.to(next(saved.model.parameters()))
     note = f"a new, untrained head for {len(names)} classes"
-    changed = {"classes": names, "multi_label": False, "thresholds": ()}
+    changed = {"classes": names, "multi_label": False, "thresholds": (), "targets": None}
     return replace(saved, model=model.eval(), **changed, notes=_noted(saved, note))

@@ -18,6 +18,7 @@ from kakera.data.sources.items import Files
 from kakera.errors import OptionError, RunError, UnreadableFileError
 from kakera.formats.classes import note_on_duplicates, require_thresholds, unique_names
 from kakera.formats.preparation import prepare
+from kakera.formats.target_scale import TargetScale
 from kakera.frontend import FrontEnd
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier, Pooling
@@ -38,7 +39,8 @@ class Pretrained(Generic[M_co]):
 
     `model` is the network, `inputs` describes its inputs (size, channels, normalisation). `classes` are the
     class names in the order of the logits; a model without a head has none. `multi_label` is True if a
-    picture may have several labels; then each class has its own sigmoid. Raises OptionError for wrong
+    picture may have several labels; then each class has its own sigmoid. With `targets` the model predicts
+    numbers (regression), and `classes` are the names of the targets. Raises OptionError for wrong
     `thresholds`.
 
     Example:
@@ -64,12 +66,19 @@ class Pretrained(Generic[M_co]):
     """The method by which the library of the weights resizes position embeddings."""
     thresholds: tuple[float, ...] = ()
     """The least probability of each class that a multi-label model predicts; empty: 0.5 for each."""
+    targets: TargetScale | None = None
+    """Mean and standard deviation of the targets of a regression model; None for other models."""
 
     def __post_init__(self) -> None:
         # A class is an index, so names must be unique: repeated names get a number, and a note tells so.
         object.__setattr__(self, "notes", (*self.notes, *note_on_duplicates(self.classes)))
         object.__setattr__(self, "classes", unique_names(self.classes))
         require_thresholds(self.thresholds, len(self.classes), multi_label=self.multi_label)
+
+    @property
+    def regression(self) -> bool:
+        """True if the model predicts numbers instead of classes."""
+        return self.targets is not None
 
     @property
     def encoder(self) -> ViT:
@@ -104,8 +113,9 @@ class Pretrained(Generic[M_co]):
     def probabilities(self, values: Tensor, lengths: Tensor | None = None) -> Float[Tensor, "b classes"]:
         """Return the probabilities (b, classes) of stored pictures or of waveforms, on the CPU.
 
-        `values` are stored pictures (b, c, H, W) or waveforms (b, samples). `lengths` (b,) are the recorded
-        samples of each waveform; the rest is padding. Raises OptionError for a model without a head.
+        A regression model returns its predicted numbers (b, targets). `values` are stored pictures (b, c, H,
+        W) or waveforms (b, samples). `lengths` (b,) are the recorded samples of each waveform; the rest is
+        padding. Raises OptionError for a model without a head.
         """
         from kakera.formats.inference import probabilities
 
@@ -115,14 +125,21 @@ class Pretrained(Generic[M_co]):
         """Return the probabilities (n, classes) of files, float32, in the order of `files`.
 
         `files` are as in `prepare`. A recording gets the mean over its windows. Each row sums to 1, except in
-        a multi-label model. Raises OptionError for a model without a head, and the errors of `prepare`.
+        a multi-label model. Raises OptionError for a model without classes, and the errors of `prepare`.
         """
-        from kakera.data.sources.files import open_files
-        from kakera.formats.inference import predict_proba
+        from kakera.formats.regression import require_classes, values_of_files
 
-        require_classifier(self)
-        rows, _, broken = predict_proba(self, open_files(files, self.inputs))
-        return _whole(rows, broken)
+        return values_of_files(require_classes(self), files)
+
+    def predict_values(self, files: Files) -> NDArray[np.float32]:
+        """Return the numbers (n, targets) that a regression model predicts for files, in their units.
+
+        `files` are as in `prepare`; the rows are in their order. A recording gets the mean over its windows.
+        Raises OptionError for a model of classes, and the errors of `prepare`.
+        """
+        from kakera.formats.regression import require_targets, values_of_files
+
+        return values_of_files(require_targets(self), files)
 
     def embed(self, files: Files, *, pool: Pooling | None = None, layer: int = -1) -> NDArray[np.float32]:
         """Return one embedding of the frozen encoder for each file, (n, d), float32, in the order of `files`.
@@ -132,11 +149,11 @@ class Pretrained(Generic[M_co]):
         OptionError for another layer, RunError for a CNN, and the errors of `prepare`.
         """
         from kakera.data.sources.files import open_files
-        from kakera.formats.inference import features
+        from kakera.formats.inference import features, whole
 
         pooling, broken = pool or self.model.pool or "class", list[UnreadableFileError]()
         rows, _ = features(self, open_files(files, self.inputs), [layer], [pooling], unreadable=broken)
-        return _whole(rows[layer, pooling], broken)
+        return whole(rows[layer, pooling], broken)
 
     def reconstruct(self, files: Files, *, mask_ratio: float = 0.75, seed: int = 0) -> NDArray[np.uint8]:
         """Return three versions of each picture, (n, 3, H, W, c), uint8: original, masked, reconstructed.
@@ -178,7 +195,8 @@ class Pretrained(Generic[M_co]):
         """Return the kind, size, inputs and outputs of the model in one line."""
         inputs = self.inputs
         channels = "1 channel" if inputs.channels == 1 else f"{inputs.channels} channels"
-        return self.model.about(f"{channels} of {inputs.height} × {inputs.width}")
+        found = self.model.about(f"{channels} of {inputs.height} × {inputs.width}")
+        return found.replace(" classes from ", " numbers from ") if self.regression else found
 
     def __repr__(self) -> str:
         return f"Pretrained({self.about()})"
@@ -237,12 +255,3 @@ def require_mae(saved: Pretrained) -> Pretrained[MAE]:
             do="name the pretraining run, which has a decoder",
         )
     return cast("Pretrained[MAE]", saved)
-
-
-def _whole(
-    rows: NDArray[np.float32], broken: list[UnreadableFileError] | tuple[UnreadableFileError, ...]
-) -> NDArray[np.float32]:
-    """Return `rows`. Raises UnreadableFileError for the first unreadable file."""
-    for error in broken:
-        raise error
-    return rows

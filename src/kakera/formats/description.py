@@ -10,6 +10,7 @@ from kakera.errors import OptionError
 from kakera.formats.build import require_layers
 from kakera.formats.classes import require_thresholds
 from kakera.formats.fields import flag, mapping, number, numbers, one_of, whole, words
+from kakera.formats.target_scale import TargetScale
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Pooling
 from kakera.model.configs import RESNETS, BlockConfig
@@ -41,6 +42,7 @@ def check(content: object, tensors: Collection[str]) -> None:
     inputs_of(values["inputs"])
     if kind in ("classifier", "cnn"):
         classes = words("classes", values.get("classes", ()))
+        targets_of(values.get("targets"), len(classes))
         several = flag("multi_label", values.get("multi_label", False))
         require_thresholds(thresholds_of(values), len(classes), multi_label=several)
     if kind == "cnn":
@@ -102,6 +104,23 @@ def inputs_of(content: object) -> InputSpec:
     if inputs.sound is not None:
         _require_fitting(inputs.sound, inputs.width)
     return inputs
+
+
+def targets_of(content: object, count: int) -> TargetScale | None:
+    """Return the scale of `count` targets of a description; None without one. Raises OptionError.
+
+    Example:
+
+        >>> targets_of({"mean": [40.0], "std": [9.0]}, 1)
+        TargetScale(mean=(40.0,), std=(9.0,))
+    """
+    if content is None:
+        return None
+    values = mapping("targets", content)
+    mean, std = (numbers(f"targets' {name}", values[name], count) for name in ("mean", "std"))
+    if len(mean) != count:
+        raise OptionError("targets' mean", got=f"{len(mean)} numbers", expected=count, do="correct them")
+    return TargetScale(mean, std)
 
 
 def require_values(channels: int, size: tuple[int, int]) -> None:

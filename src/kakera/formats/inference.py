@@ -31,7 +31,7 @@ from kakera.progress import Progress
 def probabilities(
     saved: Pretrained, pixels: Float[Tensor, "b c H W"], padding: Bool[Tensor, "b n"] | None = None
 ) -> Float[Tensor, "b classes"]:
-    """Return the probabilities (b, classes) of normalised pictures.
+    """Return the probabilities (b, classes) of normalised pictures, or the numbers that regression predicts.
 
     `padding` is True for padding patches. The probabilities are a softmax over the classes, or in a
     multi-label model one sigmoid for each class. Raises OptionError for a model without a head.
@@ -46,6 +46,8 @@ def probabilities(
     """
     kind = next(saved.model.parameters()).dtype  # an engine can compute in bf16
     logits = require_classifier(saved).model(pixels.to(kind), padding_mask=padding).float()
+    if saved.targets is not None:
+        return saved.targets.values(logits)
     return logits.sigmoid() if saved.multi_label else logits.softmax(dim=1)
 
 
@@ -55,9 +57,9 @@ def predict_proba(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], tuple[UnreadableFileError, ...]]:
     """Return probabilities (n, classes), the index of each file in the data set (n,), and unreadable files.
 
-    A recording gets the mean over its windows. `workers` is the number of reading processes; 0 reads in this
-    process. `progress` is the label of the progress bar; an empty one shows none. Raises OptionError for a
-    model without a head.
+    A regression model returns its numbers (n, targets). A recording gets the mean over its windows. `workers`
+    is the number of reading processes; 0 reads in this process. `progress` is the label of the progress bar;
+    an empty one shows none. Raises OptionError for a model without a head.
 
     Example:
 
@@ -231,3 +233,16 @@ def _means(
     sums = np.zeros((len(unique), values.shape[1]))
     np.add.at(sums, places, values)
     return unique, (sums / counts[:, None]).astype(np.float32)
+
+
+def whole(rows: NDArray[np.float32], broken: Sequence[UnreadableFileError]) -> NDArray[np.float32]:
+    """Return `rows`. Raises UnreadableFileError for the first unreadable file.
+
+    Example:
+
+        >>> whole(np.zeros((2, 3), np.float32), ()).shape
+        (2, 3)
+    """
+    for error in broken:
+        raise error
+    return rows

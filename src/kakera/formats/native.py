@@ -16,7 +16,7 @@ from kakera.formats.build import fill, require_numbers, without_memory
 from kakera.formats.bundle import Pretrained
 from kakera.formats.checksum import read_sealed, sealed
 from kakera.formats.classes import describe_thresholds
-from kakera.formats.description import check, thresholds_of
+from kakera.formats.description import check, targets_of, thresholds_of
 from kakera.formats.old_names import current
 from kakera.formats.wrappers import unwrapped
 from kakera.inputs import InputSpec
@@ -86,6 +86,8 @@ def describe(saved: Pretrained) -> dict[str, Any]:
         {"classes": list(saved.classes), "multi_label": saved.multi_label} if saved.model.classifies else {}
     )
     labels |= describe_thresholds(saved.thresholds)
+    if saved.targets is not None:
+        labels |= {"targets": {"mean": list(saved.targets.mean), "std": list(saved.targets.std)}}
     return {**saved.model.describe(), **labels, "inputs": saved.inputs.to_json()}
 
 
@@ -152,10 +154,13 @@ def build(description: dict[str, Any]) -> Pretrained:
     inputs = InputSpec.from_json(description["inputs"])
     classes = tuple(description.get("classes", ()))
     multi_label = description.get("multi_label", False)
-    thresholds = thresholds_of(description)
+    own = {
+        "thresholds": thresholds_of(description),
+        "targets": targets_of(description.get("targets"), len(classes)),
+    }
     if description["kind"] == "cnn":
         model = ResNet(RESNETS[description["config"]], channels=inputs.channels, classes=len(classes))
-        return Pretrained(model, inputs, classes, multi_label, thresholds=thresholds)
+        return Pretrained(model, inputs, classes, multi_label, **own)
     config = _vit(description["config"])
     encoder = ViT(
         config,
@@ -168,7 +173,7 @@ def build(description: dict[str, Any]) -> Pretrained:
     if description["kind"] == "classifier":
         head = description["pool"], description.get("head_epsilon")
         model = Classifier(encoder, len(classes), *head)
-        return Pretrained(model, inputs, classes, multi_label, thresholds=thresholds)
+        return Pretrained(model, inputs, classes, multi_label, **own)
     decoder = _decoder(description["decoder"])
     target = {name: description.get(name, False) for name in ("norm_pix_loss", "hog_target")}
     target |= {"global_target": description.get("global_target", 0)}

@@ -18,6 +18,8 @@ MOST = 2000  # points of a line: more than the plot has pixels
 class Line:
     """A line with a name and points (x, y), x in ascending order; points that are not finite are skipped.
 
+    With `dots` there is a dot for each point, in any order, and no line.
+
     Example:
 
         >>> Line("loss", [(1, 0.5), (2, 0.25)]).name
@@ -26,6 +28,7 @@ class Line:
 
     name: str
     points: Sequence[tuple[float, float]]
+    dots: bool = False
 
 
 def plot(
@@ -40,7 +43,7 @@ def plot(
         >>> plot([Line("loss", [(1, 0.5), (2, 0.25)])], x="epoch", y="loss").count("<polyline")
         2
     """
-    kept = [Line(line.name, _thinned(line.points)) for line in lines]
+    kept = [Line(line.name, _thinned(line.points), line.dots) for line in lines]
     points = [point for line in kept for point in line.points]
     if not points:
         return ""
@@ -64,8 +67,9 @@ def plot(
         if first <= value <= last and (float(value).is_integer() or not whole)
     ]
     parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 4, x, "middle"))
-    parts += [_line([at(point) for point in line.points], number) for number, line in enumerate(kept)]
-    legend = "".join(_legend(line.name, number) for number, line in enumerate(kept))
+    drawn = (([at(point) for point in line.points], number, line.dots) for number, line in enumerate(kept))
+    parts += [_dots(*each[:2]) if each[2] else _line(*each[:2]) for each in drawn]
+    legend = "".join(_legend(line, number) for number, line in enumerate(kept))
     height = HEIGHT + 22 * len(kept)
     title = f"{y} over {x}"
     return (
@@ -101,9 +105,15 @@ def _line(places: list[tuple[float, float]], number: int) -> str:
     return f'<polyline points="{path}" style="{style}"/>{marks}'
 
 
-def _legend(name: str, number: int) -> str:
+def _dots(places: list[tuple[float, float]], number: int) -> str:
+    style = f"fill: var(--c{number % len(DASHES)}); opacity: 0.5"
+    return "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" style="{style}"/>' for x, y in places)
+
+
+def _legend(line: Line, number: int) -> str:
     y = HEIGHT + 22 * number + 8
-    return _line([(LEFT, y), (LEFT + 28, y)], number) + _text(LEFT + 38, y + 4, name, "start")
+    drawn = _dots([(LEFT + 14, y)], number) if line.dots else _line([(LEFT, y), (LEFT + 28, y)], number)
+    return drawn + _text(LEFT + 38, y + 4, line.name, "start")
 
 
 def _ticks(low: float, high: float) -> list[float]:

@@ -14,7 +14,8 @@ M = TypeVar("M", bound=nn.Module)
 class BestEpoch(nn.Module, Generic[M]):
     """A copy of the best weights so far, with the state that a resumed run needs.
 
-    An epoch is better if its validation accuracy is higher, or the same with a lower validation loss. With a
+    An epoch is better if its validation accuracy is higher, or the same with a lower validation loss. For
+    regression, the accuracy is minus the error. With a
     `patience` above 0, training stops after this many measurements that were not better (Prechelt 1998,
     "Early Stopping – But When?", criterion UP).
 
@@ -36,7 +37,7 @@ class BestEpoch(nn.Module, Generic[M]):
         super().__init__()
         self.model: M = copy.deepcopy(model).requires_grad_(False)
         self.patience = patience
-        self.register_buffer("accuracy", torch.tensor(-1.0, dtype=torch.float64))
+        self.register_buffer("accuracy", torch.tensor(-torch.inf, dtype=torch.float64))
         self.register_buffer("loss", torch.tensor(torch.inf, dtype=torch.float64))
         self.register_buffer("epoch", torch.tensor(0))
         self.register_buffer("since", torch.tensor(0))

@@ -22,6 +22,8 @@ FREE = {  # may differ between a run and its resumption
 }
 NEW = {  # options that old runs do not have, with the value that matches their behaviour
     "init_from": "",
+    "task": AUTO,
+    "target_column": "",
     "class_weight": 0.0,
     "sampler": "random",
     "loss": "cross-entropy",

@@ -148,7 +148,7 @@ class _TokenReader(TorchDataset[Any]):
         chosen = self.train.labels[numbers]
         return Batch(
             self.stored.tokens[torch.from_numpy(numbers)],
-            torch.from_numpy(chosen.astype(np.float32 if self.train.multi_label else np.int64)),
+            torch.from_numpy(chosen.astype(np.int64 if chosen.ndim == 1 else np.float32)),
             torch.from_numpy(numbers),
             epoch,
             step,
@@ -156,31 +156,6 @@ class _TokenReader(TorchDataset[Any]):
             rows=torch.tensor(rows, dtype=torch.int64),
             whole=self.whole,
         )
-
-
-class FrozenClassification(Classification):
-    """The classification task from stored tokens: `pictures` of a batch are tokens after `layers` layers.
-
-    Example:
-
-        >>> from kakera.inputs import InputSpec
-        >>> model = Classifier("nano", 3, channels=1, image_size=8, seed=0)
-        >>> options, inputs = FinetuneOptions("", drop_path=0), InputSpec(1, 8, 8, (0.5,), (0.5,))
-        >>> task = FrozenClassification(model, inputs, options, multi_label=False)
-        >>> task.layers = 2
-        >>> batch = Batch(torch.zeros(2, 5, 64), torch.tensor([0, 2]), torch.arange(2), epoch=0, step=0)
-        >>> task.loss(model, batch).shape
-        torch.Size([])
-    """
-
-    layers: int = 0
-
-    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Return the mean loss of a batch of tokens."""
-        assert batch.labels is not None
-        _, drop_path = self.dropped(batch, batch.pictures, None)
-        logits = model(batch.pictures, drop_path, after=self.layers)
-        return self.loss_of(logits, self.targets(batch.labels))
 
 
 def training_pictures(plan: TrainingPlan, most: int = 1 << 62) -> Iterator[Batch]:
@@ -199,12 +174,12 @@ def tokens_of(task: Classification, batch: Batch, layers: int, fabric: Fabric) -
     model = task.model
     assert isinstance(model, Classifier)
     batch = batch.to(fabric.device)
-    pixels = Classification.inputs_of(task, batch)[0].to(model.encoder.class_token.dtype)
+    pixels = task.inputs_of(batch)[0].to(model.encoder.class_token.dtype)
     with fabric.autocast():
         return tokens_after(model, pixels, layers).float().cpu().numpy()
 
 
-def seconds_of_a_file(task: FrozenClassification, plan: TrainingPlan, fabric: Fabric) -> float:
+def seconds_of_a_file(task: Classification, plan: TrainingPlan, fabric: Fabric) -> float:
     """Return the measured seconds of reading a training file and computing its tokens.
 
     The second of two groups of files is measured, or the first if there is no other.
@@ -212,7 +187,7 @@ def seconds_of_a_file(task: FrozenClassification, plan: TrainingPlan, fabric: Fa
     task.model.to(fabric.device)
     seconds, began = 0.0, time.perf_counter()
     for batch in training_pictures(plan, 2 * CHUNK):
-        tokens_of(task, batch, task.layers, fabric)
+        tokens_of(task, batch, task.stored_layers, fabric)
         seconds, began = (time.perf_counter() - began) / max(len(batch.samples), 1), time.perf_counter()
     task.model.cpu()
     return seconds

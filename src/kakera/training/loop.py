@@ -71,7 +71,8 @@ def train(
     """Train `task.model`, from the newest checkpoint if there is one, and return the final model.
 
     `each_epoch` is called with the number of the epoch and the model; its result goes into the metrics. With
-    `best`, the result needs `val_accuracy` and `val_loss`, and the model of the best epoch is returned.
+    `best`, the result needs `val_accuracy` (for regression `val_error`) and `val_loss`, and the model of the
+    best epoch is returned.
     Raises DivergedError after 20 consecutive steps without a finite gradient, DataError if too many files are
     unreadable, StoppedError after a signal, RunError if another process ended.
     """
@@ -174,8 +175,9 @@ def _judge(
     best: BestEpoch[Any], epoch: int, noted: dict[str, float], model: nn.Module, dist: Distributed
 ) -> None:
     """Update the best epoch with the main process's measurement, so that all stop at the same step."""
-    names = ("val_accuracy", "val_loss")
-    there, accuracy, loss = dist.all_reduce_sum(names[0] in noted, *(noted.get(name, 0.0) for name in names))
+    own = noted.get("val_accuracy", -noted.get("val_error", 0.0))
+    measured = "val_loss" in noted
+    there, accuracy, loss = dist.all_reduce_sum(measured, own, noted.get("val_loss", 0.0))
     if there:
         best.update(epoch, accuracy, loss, model)
 

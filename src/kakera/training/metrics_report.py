@@ -32,6 +32,26 @@ class ClassResult:
 
 
 @dataclass(frozen=True)
+class TargetResult:
+    """The errors of one predicted number on `count` files, in its units.
+
+    `r2` is 1 − (mean squared error) / (mean squared error of predicting the mean of the training files): 1
+    is perfect, 0 is no better than that mean. It is None if the test files all have that mean.
+
+    Example:
+
+        >>> TargetResult("age", 4, mean_absolute_error=2.0, root_mean_squared_error=2.5, r2=0.75).r2
+        0.75
+    """
+
+    name: str
+    count: int
+    mean_absolute_error: float
+    root_mean_squared_error: float
+    r2: float | None
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """The measures of one test set. Means over classes include only classes with a true sample.
 
@@ -39,8 +59,9 @@ class Evaluation:
     in nats and `calibration_error` (both None unless the scores are probabilities), `confusion`, whose rows
     are the true classes (None above 100 classes), and `confused`: true class, predicted class and number of
     files of the 100 most frequent errors, most frequent first. Multi-label: `mean_average_precision`,
-    `micro_f1` and `macro_f1` at the `thresholds` of the classes, None for 0.5. Measures of the other kind are
-    None. All measures and `count` leave the `unlabelled` samples out. See `evaluate`.
+    `micro_f1` and `macro_f1` at the `thresholds` of the classes, None for 0.5. Regression: `per_target`, the
+    errors of each predicted number. Measures of the other kinds are None. All measures and `count` leave the
+    `unlabelled` samples out. See `evaluate`.
     """
 
     count: int
@@ -57,11 +78,17 @@ class Evaluation:
     confusion: tuple[tuple[int, ...], ...] | None = None
     confused: tuple[tuple[str, str, int], ...] | None = None
     thresholds: tuple[float, ...] | None = None
+    per_target: tuple[TargetResult, ...] | None = None
+
+    @property
+    def regression(self) -> bool:
+        """True if numbers were predicted instead of classes."""
+        return self.per_target is not None
 
     @property
     def multi_label(self) -> bool:
         """True if a sample may have several labels."""
-        return self.accuracy is None
+        return self.accuracy is None and not self.regression
 
     @property
     def classes_without_samples(self) -> tuple[str, ...]:
@@ -70,7 +97,13 @@ class Evaluation:
 
     @property
     def score(self) -> float | None:
-        """The main measure for comparing models: accuracy, or mean average precision for multi-label data."""
+        """The main measure for comparing models: accuracy, or mean average precision for multi-label data.
+
+        For regression it is R², the mean over the targets.
+        """
+        if self.per_target is not None:
+            known = [row.r2 for row in self.per_target if row.r2 is not None]
+            return sum(known) / len(known) if known else None
         return self.mean_average_precision if self.multi_label else self.accuracy
 
     def to_json(self) -> dict[str, Any]:
@@ -79,7 +112,9 @@ class Evaluation:
 
     def summary(self) -> str:
         """Return one line of text: the measures in per cent, the sample count, and what was left out."""
-        if self.multi_label:
+        if self.per_target is not None:
+            parts = [_errors(row, named=len(self.per_target) > 1) for row in self.per_target]
+        elif self.multi_label:
             parts = [f"mean average precision {_percent(self.mean_average_precision)}"]
             parts += [f"F1 {_percent(self.micro_f1)} micro, {_percent(self.macro_f1)} macro"]
         else:
@@ -96,7 +131,20 @@ class Evaluation:
         return f"{', '.join(parts)} ({'; '.join(notes)})"
 
     def table(self) -> list[tuple[str, ...]]:
-        """Return rows of text: a header, then one row per class; "–" for undefined measures."""
+        """Return rows of text: a header, then one row per class or target; "–" for undefined measures."""
+        if self.per_target is not None:
+            return [
+                ("target", "samples", "mean absolute error", "root mean squared error", "R²"),
+                *(
+                    (
+                        row.name,
+                        str(row.count),
+                        *map(number_text, (row.mean_absolute_error, row.root_mean_squared_error)),
+                        _r2(row),
+                    )
+                    for row in self.per_target
+                ),
+            ]
         header = ("class", "samples", "precision", "recall", "F1")
         rows = [
             (row.name, str(row.count), _percent(row.precision), _percent(row.recall), _percent(row.f1))
@@ -114,3 +162,24 @@ class Evaluation:
 
 def _percent(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def number_text(value: float) -> str:
+    """Return a number with four digits, or all digits before the point.
+
+    Example:
+
+        >>> number_text(0.0123456), number_text(12.3456), number_text(123456.7)
+        ('0.01235', '12.35', '123457')
+    """
+    return f"{value:.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
+
+
+def _r2(row: TargetResult) -> str:
+    return "–" if row.r2 is None else f"{row.r2:.3f}"
+
+
+def _errors(row: TargetResult, *, named: bool) -> str:
+    absolute, squared = number_text(row.mean_absolute_error), number_text(row.root_mean_squared_error)
+    text = f"mean absolute error {absolute}, root mean squared error {squared}, R² {_r2(row)}"
+    return f"{row.name}: {text}" if named else text

@@ -201,6 +201,10 @@ class FinetuneArgs(SoundArgs, LearningArgs, DataArgs, total=False):
     """from scratch: side of a patch in pixels, or its height and width; auto: the default of the model"""
     stride: int | Sequence[int]
     """from scratch: pixels from one patch to the next, for overlapping patches; empty: no overlap"""
+    task: Literal["auto", "classification", "regression"]
+    """learn classes or numbers; auto: numbers with target_column or float labels, else classes"""
+    target_column: str
+    """column of the table with the numbers to predict; empty: the column label"""
     labels: int
     """number of labelled files to use, equally from each class; 0: all"""
     label_seed: int

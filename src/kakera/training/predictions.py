@@ -31,7 +31,8 @@ class Predictions:
     """The predictions for the n readable files of a part; `numbers` (n,) are the file numbers in the part.
 
     `rows` (n,) has the fields of `ROW`. For multi-label data it is empty, and `probabilities` float32
-    (n, classes) has all values, because average precision needs them.
+    (n, classes) has all values, because average precision needs them. For regression it is empty too, and
+    `values` float32 (n, targets) are the predicted numbers.
 
     Example:
 
@@ -45,6 +46,7 @@ class Predictions:
     probabilities: NDArray[np.floating[Any]] | None = None
     seconds: float = 0.0
     """Time that the prediction took in this process."""
+    values: NDArray[np.floating[Any]] | None = None
 
     @classmethod
     def of(

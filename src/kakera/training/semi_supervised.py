@@ -25,9 +25,9 @@ from kakera.model.classifier import Classifier
 from kakera.model.resnet import ResNet
 from kakera.training.batch_augment import distort, time_freq_masked
 from kakera.training.class_shares import log_prior
-from kakera.training.frozen_tokens import FrozenClassification
 from kakera.training.options import FinetuneOptions
 from kakera.training.plan import TrainingPlan
+from kakera.training.regression import Regression
 from kakera.training.tasks import Classification
 
 DECAY = 0.998  # of the teacher's average, if the options have none
@@ -115,7 +115,7 @@ class SemiSupervised(Classification):
 
 
 def task_of(saved: Pretrained[Classifier | ResNet], plan: TrainingPlan) -> Classification:
-    """Return the learning task of a fine-tuning: labels alone, or labels and unlabelled files.
+    """Return the learning task of a fine-tuning: numbers, labels alone, or labels and unlabelled files.
 
     Example:
 
@@ -131,10 +131,12 @@ def task_of(saved: Pretrained[Classifier | ResNet], plan: TrainingPlan) -> Class
     assert isinstance(options, FinetuneOptions)
     if plan.unlabelled is not None:
         return SemiSupervised(saved.model, saved.inputs, options, labels=labels, steps=plan.steps)
-    kind = Classification if plan.frozen is None else FrozenClassification
-    task = kind(saved.model, saved.inputs, options, multi_label=saved.multi_label, labels=labels)
-    if isinstance(task, FrozenClassification) and plan.frozen is not None:
-        task.layers = plan.frozen.layers
+    if saved.targets is not None:
+        task = Regression(saved.model, saved.inputs, options, saved.targets)
+    else:
+        several = saved.multi_label
+        task = Classification(saved.model, saved.inputs, options, multi_label=several, labels=labels)
+    task.stored_layers = 0 if plan.frozen is None else plan.frozen.layers
     return task
 
 

@@ -161,6 +161,7 @@ class Classification:
     ) -> None:
         self.model = model
         self.depth = model.drop_path_layers
+        self.stored_layers = 0  # with these lowest layers, `pictures` of a batch are the tokens after them
         self.classes, self.inputs, self.options, self.multi_label = (
             model.classes,
             inputs,
@@ -184,7 +185,13 @@ class Classification:
         """Return the mean loss of a batch after augmentation.
 
         Pictures get RandAugment, random erasing and mixup or CutMix; recordings get mixup and SpecAugment.
+        With stored tokens (`FrozenTokens`) nothing is random before them.
         """
+        if self.stored_layers:
+            assert batch.labels is not None
+            _, drop_path = self.dropped(batch, batch.pictures, None)
+            logits = model(batch.pictures, drop_path, after=self.stored_layers)
+            return self.loss_of(logits, self.targets(batch.labels))
         pixels, padding, drop_path, targets = self.inputs_of(batch)
         return self.loss_of(model(pixels, drop_path, padding_mask=padding), targets)
 

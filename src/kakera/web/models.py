@@ -16,6 +16,7 @@ from kakera.errors import RunError, sentence
 from kakera.explain.reconstruct import describe_kind
 from kakera.formats.bundle import Pretrained
 from kakera.formats.native import WEIGHTS
+from kakera.formats.regression import encoder_of
 from kakera.sound.spec import SoundSpec
 from kakera.web.errors import UnknownError
 from kakera.web.schemas import ModelAnswer
@@ -65,6 +66,12 @@ class State:
         return ModelAnswer(**common, has_attention=True, rows=grid.rows, cols=grid.cols, **layers)
 
 
+def _opened(folder: Path) -> tuple[Pretrained, int | None]:
+    """Return the model of a run and its step; of a model that predicts numbers, the encoder."""
+    saved, step = open_run(folder)
+    return (encoder_of(saved) if saved.regression else saved), step
+
+
 def _about(saved: Pretrained) -> str:
     if not saved.model.has_attention:
         return f"CNN for {len(saved.classes)} classes: no tokens, no attention."
@@ -80,7 +87,7 @@ class Opened:
         """Open the run `folder`. Raises RunError if it has neither a finished model nor a checkpoint."""
         self.folder = folder
         self._lock = threading.Lock()
-        saved, step = open_run(folder)
+        saved, step = _opened(folder)
         self._state = State(identity, name, saved, step)
         self._looked = time.monotonic()
 
@@ -97,7 +104,7 @@ class Opened:
 
     def _renew(self) -> None:
         try:
-            saved, step = open_run(self.folder)
+            saved, step = _opened(self.folder)
         except RunError:  # the file is being replaced: try at the next check
             return
         self._state = State(self._state.id, self._state.name, saved, step)

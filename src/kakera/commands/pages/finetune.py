@@ -228,9 +228,11 @@ class FinetunePage:
             if self.options.init_from
             else "Training started from scratch."
         )
+        names = self.data.classes
+        what = f"with {_some(names)}" if self.data.regression else f"of {len(names)} classes"
         return (
             f"{page_parts.network(trained.saved)} {start} The training files were {len(self.train)} labelled "
-            f"{self.train.kind} of {len(self.data.classes)} classes. "
+            f"{self.train.kind} {what}. "
             f"Training lasted {self.options.epochs:g} epochs"
             f"{f', at least {self.options.min_steps} steps' if self.options.min_steps else ''}."
             f"{page_parts.trained_part(self.options, trained.saved)}"

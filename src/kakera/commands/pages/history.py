@@ -101,6 +101,8 @@ def stalled(losses: Sequence[float], chance: float = 0.0) -> str:
 def chance_loss(saved: Pretrained, options: FinetuneOptions) -> float:
     """Return the training loss of random guessing, in nats; 0 for a multi-label model.
 
+    For regression it is the loss of predicting the mean, 1.
+
     Example:
 
         >>> from kakera import Classifier, InputSpec
@@ -109,6 +111,8 @@ def chance_loss(saved: Pretrained, options: FinetuneOptions) -> float:
         >>> f"{chance_loss(saved, FinetuneOptions('pictures')):.3f}"
         '0.693'
     """
+    if saved.regression:
+        return 1.0
     classes = max(len(saved.classes), 2)
     easier = (1 - 1 / classes) ** options.gamma if options.loss == "focal" else 1.0
     return 0.0 if saved.multi_label else easier * math.log(classes)

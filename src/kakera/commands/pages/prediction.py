@@ -14,6 +14,7 @@ from kakera.errors import UnreadableFileError
 from kakera.inputs import InputSpec
 from kakera.reports.html import Card, gallery, heading, items, note, page, paragraph, table
 from kakera.storage import write_atomically
+from kakera.training.metrics_report import number_text
 
 PICTURES, RECORDINGS = 500, 100  # most cards of a page: a few MB for pictures, about 10 MB for recordings
 LISTED = 50  # most unreadable files in the list
@@ -31,10 +32,11 @@ def write_prediction_page(
     *,
     order: Order = "surest",
 ) -> None:
-    """Write a page of predictions into the file `path`.
+    """Write a page of predictions, of labels or of numbers, into the file `path`.
 
     `predictions` has one prediction for each file of the data set, in the same order. `order` sorts the
-    cards: "surest" by the probability of the label, highest first; "given" as in `predictions`. The page
+    cards: "surest" by the probability of the label, or by the first number, highest first; "given" as in
+    `predictions`. The page
     shows the first 500 pictures or 100 recordings in this order, and the total number. Raises StorageError.
 
     Example:
@@ -50,19 +52,41 @@ def write_prediction_page(
     if order == "surest":
         known.sort(key=lambda number: -_sureness(predictions[number]))
     most = PICTURES if dataset.sounds is None else RECORDINGS
+    numbers = any(found.values is not None for found in predictions)
     cards = [_card(dataset, inputs, predictions[number], number) for number in known[:most]]
     parts = [
         paragraph(_counts(dataset.kind, len(predictions), len(known))),
-        *([heading("Labels"), table(LabelCounts.of(predictions).rows())] if known else []),
-        heading("Most confident first" if order == "surest" else "In the order of the files"),
-        paragraph(_shown(len(cards), len(known), order)),
+        *_summary([predictions[number] for number in known]),
+        heading(_title(order, numbers=numbers)),
+        paragraph(_shown(len(cards), len(known), order, numbers=numbers)),
         gallery(cards, sounds=dataset.sounds is not None),
         *_unreadable(predictions),
     ]
     write_atomically(Path(path), page(f"Predictions of {title}", *parts).encode())
 
 
+def _summary(known: Sequence[Prediction]) -> list[str]:
+    """Return the number of files of each label, or the range of each predicted number."""
+    if not known:
+        return []
+    if known[0].values is None:
+        return [heading("Labels"), table(LabelCounts.of(known).rows())]
+    rows: list[tuple[str, ...]] = [("target", "lowest", "mean", "highest")]
+    for name in known[0].values:
+        values = [found.values[name] for found in known if found.values is not None]
+        rows.append((name, *map(number_text, (min(values), sum(values) / len(values), max(values)))))
+    return [heading("Numbers"), table(rows)]
+
+
+def _title(order: Order, *, numbers: bool) -> str:
+    if order == "given":
+        return "In the order of the files"
+    return "Highest number first" if numbers else "Most confident first"
+
+
 def _sureness(prediction: Prediction) -> float:
+    if prediction.values is not None:
+        return next(iter(prediction.values.values()))
     return max(prediction.probabilities.values(), default=0.0)
 
 
@@ -71,6 +95,13 @@ def _card(dataset: Dataset, inputs: InputSpec, prediction: Prediction, number: i
         tags = media(dataset, number, inputs)
     except UnreadableFileError as error:  # the file has changed since the prediction
         tags = note(error.reason)
+    if prediction.values is not None:
+        several = len(prediction.values) > 1
+        named = (
+            f"{name} {number_text(value)}" if several else number_text(value)
+            for name, value in prediction.values.items()
+        )
+        return Card(tags, ", ".join(named), prediction.file)
     likely = list(prediction.probabilities.items())[:TOP]
     shares = ", ".join(f"{name} {100 * value:.1f} %" for name, value in likely)
     return Card(tags, " | ".join(prediction.labels) or "no label", f"{shares} · {prediction.file}")
@@ -81,10 +112,10 @@ def _counts(kind: str, count: int, known: int) -> str:
     return f"{kind.capitalize()} with a prediction: {known:,}.{rest}"
 
 
-def _shown(shown: int, known: int, order: Order) -> str:
+def _shown(shown: int, known: int, order: Order, *, numbers: bool) -> str:
     if shown == known:
         return f"This page shows all {known:,}."
-    which = "most confident" if order == "surest" else "first"
+    which = "first" if order == "given" else "highest" if numbers else "most confident"
     return f"This page shows the {which} {shown:,} of {known:,}; kakera predict --csv lists all."
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import PurePath
 
 import numpy as np
@@ -42,8 +44,9 @@ def mistakes(
     """
     wrong, sureness = _judged(dataset, predictions, thresholds)
     rows = np.flatnonzero(wrong)
-    rows = rows[np.argsort(-sureness[rows], kind="stable")]
-    return _cards(dataset, predictions, inputs, rows, thresholds)
+    order = rows[np.argsort(-sureness[rows], kind="stable")]
+    title = partial(_title, dataset, predictions, thresholds=thresholds)
+    return gallery_of(dataset, predictions, inputs, order, title)
 
 
 def successes(
@@ -64,8 +67,9 @@ def successes(
     """
     wrong, sureness = _judged(dataset, predictions, thresholds)
     rows = np.flatnonzero(~wrong)
-    rows = rows[np.argsort(-sureness[rows], kind="stable")]
-    return _cards(dataset, predictions, inputs, rows, thresholds)
+    order = rows[np.argsort(-sureness[rows], kind="stable")]
+    title = partial(_title, dataset, predictions, thresholds=thresholds)
+    return gallery_of(dataset, predictions, inputs, order, title)
 
 
 def _judged(
@@ -96,13 +100,23 @@ def _centred(probabilities: NDArray[np.floating], thresholds: Thresholds) -> NDA
     return np.where(probabilities < cut, probabilities / (2 * cut), above)
 
 
-def _cards(
+def gallery_of(
     dataset: Dataset,
     predictions: Predictions,
     inputs: InputSpec,
     rows: NDArray[np.int64],
-    thresholds: Thresholds,
+    title: Callable[[int], str],
 ) -> list[Card]:
+    """Return cards of the first predictions of `rows`, with the `title` of each row.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> test, inputs = open_dataset("demo").part("test"), InputSpec(1, 28, 28, (0.5,), (0.5,))
+        >>> found = Predictions.of(np.eye(10)[test.labels], test.labels, np.arange(len(test)))
+        >>> [card.title for card in gallery_of(test, found, inputs, np.array([0, 1]), str)]
+        ['0', '1']
+    """
     cards: list[Card] = []
     most = PICTURES if dataset.sounds is None else RECORDINGS
     for row in rows.tolist():
@@ -111,8 +125,7 @@ def _cards(
             tags = media(dataset, number, inputs)
         except UnreadableFileError:
             continue  # the file has changed since the prediction
-        title = _title(dataset, predictions, row, thresholds)
-        cards.append(Card(tags, title, PurePath(dataset.pictures.name(number)).name))
+        cards.append(Card(tags, title(row), PurePath(dataset.pictures.name(number)).name))
         if len(cards) == most:
             break
     return cards

@@ -200,7 +200,7 @@ def _batch(
     labels = None
     if dataset.labels is not None:
         chosen = dataset.labels[numbers]
-        labels = torch.from_numpy(chosen.astype(np.float32 if dataset.multi_label else np.int64))
+        labels = torch.from_numpy(chosen.astype(np.int64 if chosen.ndim == 1 else np.float32))
     return Batch(
         torch.from_numpy(together),
         labels,

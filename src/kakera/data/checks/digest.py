@@ -118,6 +118,8 @@ def _labels(dataset: Dataset) -> bytes:
     labels = dataset.labels
     if labels is None:
         return b""
+    if dataset.regression:
+        return labels.astype("<f8").tobytes()
     return np.packbits(labels).tobytes() if dataset.multi_label else labels.astype("<i8").tobytes()
 
 

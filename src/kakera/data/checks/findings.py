@@ -56,6 +56,8 @@ def equals(dataset: Dataset, digests: Mapping[int, bytes]) -> tuple[Pairs, Pairs
 def classes_of(dataset: Dataset) -> dict[str, dict[str, int]]:
     """Return how many files of each part have each class; the time is linear in files and in classes.
 
+    The result is empty without labels, and for regression.
+
     Example:
 
         >>> from kakera.data.sources.open import open_dataset
@@ -64,7 +66,7 @@ def classes_of(dataset: Dataset) -> dict[str, dict[str, int]]:
         (10, ['train', 'val', 'test'])
     """
     labels, names = dataset.labels, dataset.classes
-    if labels is None:
+    if labels is None or dataset.regression:
         return {}
     counts = {part: _counts(labels, dataset.split == part, len(names)).tolist() for part in PARTS}
     return {name: {part: counts[part][number] for part in PARTS} for number, name in enumerate(names)}

@@ -132,6 +132,9 @@ def _labels(dataset: Dataset) -> NDArray[np.uint32] | int:
     """Return a hash of each file's class names, so that a new class does not change other files."""
     if dataset.labels is None:
         return 0
+    if dataset.regression:
+        numbers = [blake2b(row.tobytes(), digest_size=4).digest() for row in dataset.labels.astype("<f8")]
+        return np.frombuffer(b"".join(numbers), "<u4").astype(np.uint32)
     names = np.array([_hash(name, 4) for name in dataset.classes], np.uint32)
     if dataset.multi_label:
         blocks = (dataset.labels[first : first + BLOCK] for first in range(0, len(dataset), BLOCK))

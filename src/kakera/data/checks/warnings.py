@@ -29,6 +29,8 @@ def data_warnings(dataset: Dataset) -> list[str]:
     if not len(dataset.labelled):
         one_class = "put each class into its own folder, or pass a table with file,label"
         return [f"no labels: these {things} can only be used for pretraining; to classify them, {one_class}"]
+    if dataset.regression:
+        return _numbers(dataset)
     if len(counts) < 2:
         return [f"only one class ({next(iter(counts), '')}): a classifier needs at least two"]
     part = measured_part(dataset)
@@ -43,6 +45,15 @@ def data_warnings(dataset: Dataset) -> list[str]:
     if part and not dataset.multi_label:
         found += _uneven({name: parts[part] for name, parts in counts.items()}, part, things)
     return found
+
+
+def _numbers(dataset: Dataset) -> list[str]:
+    part, things = measured_part(dataset), dataset.kind
+    if not part:
+        return [f"no labelled test {things}: the error of the predicted numbers cannot be measured"]
+    found = [f"no labelled test {things}: the error is measured on the val part"] if part == "val" else []
+    count = int((dataset.split[dataset.labelled] == part).sum())
+    return found + ([f"the error is measured on only {count} {part} {things}"] if count < FEW_TESTED else [])
 
 
 def leak_warning(leaks: Sequence[tuple[str, str]], part: str, things: str) -> list[str]:

@@ -118,9 +118,9 @@ def join_parts(
     """Return one data set made of several pieces, without copying a picture; and True if it has a split.
 
     Each of the `pieces` is (part, title, images (n, H, W, C), labels (n,) or None). A part of "" means train
-    and no split: the second value is False then. Without `names`, a picture is called by the title and its
-    number. `classes` names the labels; without it, numbers do. Raises DataError if the pieces mix grey and
-    colour.
+    and no split: the second value is False then. Floating-point labels (n, targets) are numbers to predict.
+    Without `names`, a picture is called by the title and its number. `classes` names the labels; without it,
+    numbers do. Raises DataError if the pieces mix grey and colour.
 
     Example:
 
@@ -143,9 +143,8 @@ def join_parts(
     split = np.concatenate([np.full(len(images), part or "train", "<U5") for part, _, images, _ in pieces])
     labels = None
     if any(given is not None for _, _, _, given in pieces):
-        labels = np.concatenate(
-            [np.full(len(images), -1) if given is None else given for _, _, images, given in pieces]
-        )
+        labels = _joined_labels(name, [(len(images), given) for _, _, images, given in pieces])
+    if labels is not None and labels.dtype.kind != "f":
         count = int(labels.max()) + 1
         classes = classes if len(classes) >= count else tuple(str(number) for number in range(count))
     dataset = Dataset(
@@ -157,3 +156,16 @@ def join_parts(
         labels=labels,
     )
     return dataset, all(part for part, *_ in pieces)
+
+
+def _joined_labels(name: str, pieces: Sequence[tuple[int, NDArray[Any] | None]]) -> NDArray[Any]:
+    """Return the labels of all pieces; a piece without labels has −1, or NaN. Raises DataError."""
+    kinds = {given.shape[1:] for _, given in pieces if given is not None}
+    if len(kinds) > 1:
+        got = "parts with different labels"
+        raise DataError(name, got=got, expected="the same kind in all parts", do="save the file again")
+    (shape,) = kinds
+    missing = np.nan if shape else -1
+    return np.concatenate(
+        [np.full((count, *shape), missing) if given is None else given for count, given in pieces]
+    )

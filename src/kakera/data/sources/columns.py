@@ -16,20 +16,26 @@ KNOWN = {  # in each line the first name wins
 }
 
 
-def columns_of(table: Path, header: Sequence[str]) -> dict[str, int]:
+def columns_of(table: Path, header: Sequence[str], label: str = "") -> dict[str, int]:
     """Return the number of each known column, from the names in a header.
 
     Case, spaces, "-" and "_" are ignored. The first name in each line of `KNOWN` wins over its synonyms.
-    `table` is for messages. Raises DataError if two columns mean the same, or if no column is the file.
+    `label` names the column with the labels in place of those in `KNOWN`. `table` is for messages. Raises
+    DataError if two columns mean the same, if no column is the file, or if there is no such label.
 
     Example:
 
         >>> columns_of(Path("birds.csv"), ["File_Name", "Class", "weather"])
         {'file': 0, 'label': 1}
+        >>> columns_of(Path("birds.csv"), ["File_Name", "Class", "weight"], label="weight")
+        {'file': 0, 'label': 2}
     """
     folded = [_fold(name) for name in header]
     found: dict[str, int] = {}
     for meaning, words in KNOWN.items():
+        if meaning == "label" and label:
+            found[meaning] = _named(table, header, label)
+            continue
         names = words.split()
         plain = [number for number, name in enumerate(folded) if name == names[0]]
         others = [number for number, name in enumerate(folded) if name in names[1:]]
@@ -47,6 +53,16 @@ def columns_of(table: Path, header: Sequence[str]) -> dict[str, int]:
         if lengths:
             raise _error(table, f"columns start and {lengths[0]}", "start and end, in seconds")
     return found
+
+
+def _named(table: Path, header: Sequence[str], label: str) -> int:
+    """Return the number of the column `label`. Raises DataError if there is none, or more than one."""
+    exact = [number for number, name in enumerate(header) if name.strip() == label.strip()]
+    found = exact or [number for number, name in enumerate(header) if _fold(name) == _fold(label)]
+    if len(found) != 1:
+        shown = ", ".join(name.strip() for name in header if name.strip())
+        raise _error(table, f"columns {shown or 'none'}", f"one column named {label}")
+    return found[0]
 
 
 def ignored(header: Sequence[str], used: Collection[int]) -> list[str]:

@@ -36,8 +36,10 @@ Array = NDArray[Any] | MappedArray
 Header = tuple[tuple[int, ...], bool, np.dtype[Any]]
 
 
-def open_npz(path: Path) -> tuple[Dataset, bool]:
+def open_npz(path: Path, *, numbers: bool = False) -> tuple[Dataset, bool]:
     """Open the data set in a file, and return True if it has a split. Raises DataError.
+
+    `numbers` accepts floating-point labels (n,) or (n, targets): numbers to predict, NaN for none.
 
     Pickled content is never read. Pictures (n, H, W) or (n, H, W, C) in C order are memory-mapped: opening
     copies no uint8 picture; other types are converted to uint8 in memory. The archive's checksum is compared
@@ -54,7 +56,7 @@ def open_npz(path: Path) -> tuple[Dataset, bool]:
     pieces: list[Piece] = []
     for part in ("train", "val", "test"):
         if f"x_{part}" in arrays:
-            pieces.append(_piece(path, part, arrays[f"x_{part}"], arrays.get(f"y_{part}")))
+            pieces.append(_piece(path, part, arrays[f"x_{part}"], arrays.get(f"y_{part}"), numbers=numbers))
     if pieces:
         return join_parts(str(path), pieces)
     images = next((arrays[key] for key in _IMAGES if key in arrays), None)
@@ -62,14 +64,15 @@ def open_npz(path: Path) -> tuple[Dataset, bool]:
         raise _error(path, f"arrays {', '.join(arrays) or 'none'}", "x_train (y_train, x_test …) or images")
     labels = next((arrays[key] for key in _LABELS if key in arrays), None)
     if "split" not in arrays:
-        return join_parts(str(path), [_piece(path, "", images, labels)])
+        return join_parts(str(path), [_piece(path, "", images, labels, numbers=numbers)])
     split = _values(arrays["split"])
     if split.shape != images.shape[:1] or not set(split.tolist()) <= {*PARTS}:
         raise _error(path, "a split array of other words or length", "train, val or test for each picture")
     if labels is not None and labels.shape[:1] != split.shape:
         raise _error(path, f"labels of shape {labels.shape}", f"{len(split)} integers")
     order = np.concatenate([np.flatnonzero(split == part) for part in PARTS])
-    whole, _ = join_parts(str(path), [_piece(path, "", images, labels)], names=_numbered(split))
+    piece = _piece(path, "", images, labels, numbers=numbers)
+    whole, _ = join_parts(str(path), [piece], names=_numbered(split))
     return replace(whole, split=split.astype("<U5")).take(order), True
 
 
@@ -135,16 +138,29 @@ def _header(member: IO[bytes]) -> Header | None:
     return npy.read_array_header_2_0(member) if version == (2, 0) else None
 
 
-def _piece(path: Path, part: str, images: Array, labels: Array | None) -> Piece:
+def _piece(path: Path, part: str, images: Array, labels: Array | None, *, numbers: bool) -> Piece:
     shape = (*images.shape, 1) if len(images.shape) == 3 else images.shape
     if len(shape) != 4 or shape[-1] not in (1, 3) or not math.prod(shape):
         raise _error(path, f"pictures of shape {shape}", "(n, H, W), (n, H, W, 1) or (n, H, W, 3)")
-    if labels is not None:
+    if labels is not None and _values(labels).dtype.kind == "f":
+        labels = _numbers(path, _values(labels), shape[0], accepted=numbers)
+    elif labels is not None:
         labels = _values(labels).reshape(-1)
         if len(labels) != shape[0] or labels.dtype.kind not in "iu" or labels.min() < -1:
             raise _error(path, f"{len(labels)} labels of {labels.dtype}", f"{shape[0]} integers")
         labels = labels.astype(np.int64)
     return part, part or path.stem, _bytes(path, images.reshape(shape)), labels
+
+
+def _numbers(path: Path, labels: NDArray[Any], count: int, *, accepted: bool) -> NDArray[np.float64]:
+    """Return numbers to predict (n, targets). Raises DataError for another shape, or if integers are due."""
+    if not accepted:
+        do = "save class numbers, or train with kakera finetune --task regression to predict the numbers"
+        raise DataError(str(path), got=f"{len(labels)} labels of {labels.dtype}", expected="integers", do=do)
+    if labels.ndim not in (1, 2) or len(labels) != count or not labels.size or np.isinf(labels).any():
+        got = f"labels of shape {labels.shape}" + ", some infinite" * bool(np.isinf(labels).any())
+        raise _error(path, got, f"{count} finite numbers, or {count} rows of them (NaN for a missing one)")
+    return labels.astype(np.float64).reshape(count, -1)
 
 
 def _bytes(path: Path, images: Array) -> Block:

@@ -19,9 +19,12 @@ from kakera.data.sources.folder import open_folder
 from kakera.data.sources.idx import find_images, is_idx, open_idx
 from kakera.data.sources.measured_range import measured
 from kakera.data.sources.npz import open_npz
+from kakera.data.sources.numbers import LearningTask, with_task
 from kakera.data.sources.table import open_table
 from kakera.data.split import stratified
-from kakera.errors import DataError, printable
+from kakera.errors import DataError, OptionError, printable
+
+TABLES = (".csv", ".tsv")
 
 
 def open_dataset(
@@ -33,6 +36,8 @@ def open_dataset(
     test: float = 0.2,
     kind: Kind = "any",
     ranges: Ranges = (),
+    task: LearningTask = "classification",
+    target_column: str = "",
 ) -> Dataset:
     """Open a data set: a folder, a table, a file of arrays, shards, or a built-in name.
 
@@ -43,7 +48,12 @@ def open_dataset(
     `channels` is 1 (grey) or 3 (colour); None detects it. If the source has no split, the labelled files are
     split by class: `val` and `test` are shares from 0 to 1, drawn with `seed`. `kind` is "pictures" or
     "recordings" if a folder or table has both; "any" takes the kind of most files. `ranges` gives the values
-    of black and white of deep pictures; ranges that are not passed are measured. Raises DataError.
+    of black and white of deep pictures; ranges that are not passed are measured.
+
+    `task` is "classification" (labels are classes) or "regression" (labels are numbers to predict); "auto" is
+    regression for floating-point labels of an .npz file, or if `target_column` is given. `target_column` is
+    the column of a table with the labels; by default label, class or a similar one. Raises DataError,
+    OptionError.
 
     Example:
 
@@ -53,7 +63,8 @@ def open_dataset(
         >>> dataset.pictures.read(0).shape
         (28, 28, 1)
     """
-    dataset, divided = open_source(source, channels, kind, ranges)
+    dataset, divided = open_source(source, channels, kind, ranges, task=task, target_column=target_column)
+    dataset = with_task(dataset, task, target_column)
     if divided or dataset.labels is None or len(dataset) < 2:
         return dataset
     codes = stratified(dataset.labels, {"val": val, "test": test}, seed)
@@ -61,11 +72,17 @@ def open_dataset(
 
 
 def open_source(
-    source: str | Path, channels: int | None = None, kind: Kind = "any", ranges: Ranges = ()
+    source: str | Path,
+    channels: int | None = None,
+    kind: Kind = "any",
+    ranges: Ranges = (),
+    *,
+    task: LearningTask = "classification",
+    target_column: str = "",
 ) -> tuple[Dataset, bool]:
     """Open a data set as it is; also return True if it has a split, else every file is "train".
 
-    Arguments are as in `open_dataset`. Raises DataError.
+    Arguments are as in `open_dataset`; `with_task` makes numbers of classes. Raises DataError, OptionError.
 
     Example:
 
@@ -78,13 +95,17 @@ def open_source(
     if not isinstance(cast(object, source), str | os.PathLike):
         got, expected = f"a value of type {type(source).__name__}", "a path, an address or a name"
         raise DataError("data", got=got, expected=expected, do="pass one of these")
+    if target_column and Path(source).suffix.lower() not in TABLES:
+        got, do = f"{target_column} for {source}", "leave it out, or pass a table with file and this column"
+        raise OptionError("target_column", got=got, expected="a table (.csv or .tsv)", do=do)
     built_in = open_builtin(source) if isinstance(source, str) else None
     if built_in is not None:
         return built_in.with_channels(channels or built_in.channels), True
     if is_shards(source):
         dataset, divided = open_shards(source, channels)
     else:
-        dataset, divided = _open(Path(source), channels, kind)
+        numbers = task != "classification"
+        dataset, divided = _open(Path(source), channels, kind, target_column, numbers=numbers)
     if kind not in ("any", dataset.kind):
         raise DataError(dataset.name, got=dataset.kind, expected=kind, do="leave out --kind")
     known = {kind for kind, *_ in ranges}
@@ -92,16 +113,18 @@ def open_source(
     return dataset.with_channels(channels or dataset.channels).with_ranges(found), divided
 
 
-def _open(path: Path, channels: int | None, kind: Kind) -> tuple[Dataset, bool]:
+def _open(
+    path: Path, channels: int | None, kind: Kind, column: str, *, numbers: bool
+) -> tuple[Dataset, bool]:
     if path.is_dir():
         images = find_images(path)
         return _idx_folder(path, images) if images else open_folder(path, channels, kind)
     if not path.is_file():
         raise _error(path, "no such file or folder", "a folder, a table, IDX, .npz or .tar files, or demo")
-    if path.suffix.lower() in (".csv", ".tsv"):
-        return open_table(path, channels, kind)
+    if path.suffix.lower() in TABLES:
+        return open_table(path, channels, kind, column)
     if path.suffix.lower() == ".npz":
-        return open_npz(path)
+        return open_npz(path, numbers=numbers)
     if is_idx(path):
         return open_idx([path], str(path))
     raise _error(

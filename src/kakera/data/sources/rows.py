@@ -155,8 +155,8 @@ class _Columns:
         )
 
 
-def rows_of(table: Path) -> Rows:
-    """Return the rows that name a file.
+def rows_of(table: Path, label: str = "") -> Rows:
+    """Return the rows that name a file; `label` is the column with the labels, "" finds it by its name.
 
     Raises DataError if the table cannot be read or has no rows.
 
@@ -173,7 +173,7 @@ def rows_of(table: Path) -> Rows:
             tabs = table.suffix.lower() == ".tsv"
             reader = csv.reader(file, dialect="excel-tab" if tabs else "excel", strict=True)
             header = next((cells for cells in reader if cells), [])
-            found = _Columns(table, header, columns_of(table, header))
+            found = _Columns(table, header, columns_of(table, header, label))
             size = table.stat().st_size // MEGABYTE
             quiet = size < LARGE or None
             with Progress(f"read {table.name}", total=size, kind="MB", quiet=quiet) as progress:

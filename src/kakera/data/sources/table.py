@@ -26,12 +26,15 @@ from kakera.data.sources.rows import Rows, error, rows_of
 from kakera.errors import UnreadableFileError, printable
 
 
-def open_table(table: Path, channels: int | None, kind: Kind = "any") -> tuple[Dataset, bool]:
+def open_table(
+    table: Path, channels: int | None, kind: Kind = "any", label: str = ""
+) -> tuple[Dataset, bool]:
     """Open the pictures or recordings of a table; also return True if it has a split. Raises DataError.
 
     Paths are relative to the table. Missing files are listed as unreadable; in a table of more than a million
     rows they are detected only when they are read. `kind` chooses between pictures and recordings if both are
-    listed; "any" takes the kind of most files. The other files are listed in `left_out`.
+    listed; "any" takes the kind of most files. The other files are listed in `left_out`. `label` is the
+    column with the labels; "" finds it by its name.
 
     Example:
 
@@ -42,7 +45,7 @@ def open_table(table: Path, channels: int | None, kind: Kind = "any") -> tuple[D
         >>> dataset.classes, dataset.split.tolist(), has_split
         (('cat',), ['test'], True)
     """
-    rows = rows_of(table)
+    rows = rows_of(table, label)
     splits = _splits(rows)
     found = look_up(rows)
     kind = kind_of(rows.files, kind)

@@ -14,15 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera import seeding
 from kakera.contention import one_blas_thread
 from kakera.data.dataset import Dataset
 from kakera.errors import KakeraError
 from kakera.formats.bundle import Pretrained
-from kakera.formats.inference import features
 from kakera.training.baselines.confidence import balanced
+from kakera.training.baselines.frozen import frozen_tokens, some
 from kakera.training.baselines.simple_features import picture_features, sound_features
-from kakera.training.device import moved_to_device
 from kakera.training.metrics import evaluate
 from kakera.training.planning.baseline_costs import MOST
 from kakera.training.probes.features import Features, Labels, standardise
@@ -119,7 +117,7 @@ def measure_baselines(
     """
     began = time.monotonic()
     whole = Baselines(0, len(train), len(test), (), ())
-    train, test_rows = train.take(_some(len(train))), _some(len(test))
+    train, test_rows = train.take(some(len(train))), some(len(test))
     test = test.take(test_rows)
     look = picture_features if train.sounds is None else sound_features
     (seen, kept), (unseen, test_kept) = look(train), look(test)
@@ -219,24 +217,10 @@ def _linear(train: Features, labels: Labels, test: Features, classes: int) -> Sc
 
 
 def _frozen(saved: Pretrained, train: Dataset, test: Dataset, most: int, workers: int, device: str) -> Scores:
-    """Return ridge regression on frozen tokens. Raises ValueError without tokens or without time for them."""
-    pool = saved.model.pool
-    if pool is None:
-        raise ValueError("a CNN has no tokens")
-    room = most - len(test)
-    if room < min(len(train), 2 * len(train.classes)):
-        raise ValueError("computing its tokens would take more than a tenth of the training's time")
-    train = train.take(_some(len(train), room))
+    """Return ridge regression on frozen tokens; raises as `frozen_tokens`."""
+    seen, rows, unseen = frozen_tokens(saved, train, test, most, workers, device)
     assert train.labels is not None
-    with moved_to_device(saved, device):
-        tokens, rows = [], []
-        for part, name in ((train, "frozen encoder"), (test, "frozen encoder, test")):
-            values, kept = features(saved, part, [-1], [pool], workers=workers, progress=name)
-            tokens.append(values[-1, pool])
-            rows.append(kept)
-    if len(rows[1]) != len(test):
-        raise ValueError("some test files are not readable any more")
-    return _linear(tokens[0], train.labels[rows[0]], tokens[1], len(train.classes))
+    return _linear(seen, train.labels[rows], unseen, len(train.classes))
 
 
 def _measured(name: str, answers: Answers, test: Dataset) -> Baseline:
@@ -248,8 +232,3 @@ def _measured(name: str, answers: Answers, test: Dataset) -> Baseline:
     hits = (answers if answers.ndim == 1 else answers.argmax(axis=1)) == labels
     text = "".join("1" if hit else "0" for hit in hits.tolist())
     return Baseline(name, float(hits.mean()), balanced(hits, labels).value, None, text)
-
-
-def _some(count: int, most: int = MOST) -> NDArray[np.int64]:
-    """Return at most `most` of the numbers below `count`, ascending; the same ones in every call."""
-    return np.sort(seeding.permutation(0, 0, count, "baselines")[:most])

@@ -155,6 +155,17 @@ def after_finetune(
     return _next([*lines, *([] if from_hub else _published_instead(s))])
 
 
+def after_regression(files: str, run: str | Path) -> list[str]:
+    """Return the suggestion after learning numbers: predictions for `files`, an argument of `predict`.
+
+    Example:
+
+        >>> after_regression("photos", "runs/ages")
+        ['next: kakera predict runs/ages photos']
+    """
+    return _next([command("predict", str(run), files)]) if files else []
+
+
 def after_probe(data: str, start: str | Path, *, from_hub: bool = False) -> list[str]:
     """Return the suggestion after a probe: fine-tuning from the same weights.
 

@@ -11,6 +11,7 @@ from kakera.data.checks.warnings import measured_part
 from kakera.data.dataset import Dataset
 from kakera.data.shards.open import is_address
 from kakera.data.sources.builtin import NAMES
+from kakera.data.sources.numbers import LearningTask
 from kakera.data.sources.open import open_dataset
 from kakera.errors import KakeraError
 from kakera.training.configuration import CONFIG, read_config
@@ -33,7 +34,7 @@ def situation_of(dataset: Dataset, data: str | Path, *, side: int = 0) -> Situat
         data=named(name),
         kind=dataset.kind,
         count=int((dataset.split == "train").sum()),
-        classes=len(dataset.classes),
+        classes=0 if dataset.regression else len(dataset.classes),
         labelled=int((known == "train").sum()),
         measured=int((known == measured_part(dataset)).sum()),
         side=side,
@@ -41,10 +42,11 @@ def situation_of(dataset: Dataset, data: str | Path, *, side: int = 0) -> Situat
     )
 
 
-def situation(data: str) -> Situation:
+def situation(data: str, task: LearningTask = "classification", target_column: str = "") -> Situation:
     """Open a data set by its name and return its facts; reads a few headers.
 
-    If the data set cannot be opened any more, the result contains only its name.
+    `task` and `target_column` are as in `open_data`. If the data set cannot be opened any more, the result
+    contains only its name.
 
     Example:
 
@@ -52,7 +54,7 @@ def situation(data: str) -> Situation:
         (28, 0)
     """
     try:
-        dataset = open_dataset(data)
+        dataset = open_dataset(data, task=task, target_column=target_column)
         return situation_of(dataset, data, side=max(facts_of(dataset).size))
     except KakeraError:
         return Situation(data)
