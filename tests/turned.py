@@ -28,6 +28,7 @@ def turned_npz(folder: Path, train: int = 60, test: int = 20) -> Path:
     """Return a file of turned pictures."""
     data, path = turned(train, test), folder / "turned.npz"
     values = np.stack([data.pictures.read(row) for row in range(len(data))])
+    assert data.labels is not None
     np.savez(path, images=values, labels=data.labels, split=data.split)
     return path
 

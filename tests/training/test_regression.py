@@ -34,7 +34,7 @@ from tests.turned import turned, turned_npz
 
 INPUTS = InputSpec(1, 28, 28, (0.5,), (0.5,))
 SCALE = TargetScale((30.0, -1.0), (10.0, 4.0))
-STILL = {**UNCHANGING, **ONLY_CLASSES, "random_erasing": 0.0, "drop_path": 0.0}
+STILL: dict[str, Any] = {**UNCHANGING, **ONLY_CLASSES, "random_erasing": 0.0, "drop_path": 0.0}
 SHORT: dict[str, Any] = {**QUICK, "model": "nano", "baselines": False}
 
 
@@ -144,7 +144,8 @@ def test_the_same_run_from_python_arrays_and_from_a_file(tmp_path: Path) -> None
 def test_the_kept_weights_have_the_lowest_validation_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    data, options = turned(120, 20), {**SHORT, "epochs": 8.0, "base_lr": 2e-2}
+    data = turned(120, 20)
+    options: dict[str, Any] = {**SHORT, "epochs": 8.0, "base_lr": 2e-2}
     trained = finetune(data, out=tmp_path / "run", keep="best", val_share=0.25, **options)
     best = min(records(trained.folder), key=lambda row: (row["val_error"], row["val_loss"]))
     val = with_validation(data, FinetuneOptions("", val_share=0.25)).part("val")
@@ -178,8 +179,9 @@ def test_validation_and_test_parts_have_the_same_range_of_numbers() -> None:
     ],
 )
 def test_options_that_are_for_classes_are_refused(changes: dict[str, Any], said: str, tmp_path: Path) -> None:
+    options: dict[str, Any] = {**SHORT, **changes}
     with pytest.raises(OptionError, match=said):
-        finetune(turned(20, 4), out=tmp_path / "run", **{**SHORT, **changes})
+        finetune(turned(20, 4), out=tmp_path / "run", **options)
     assert not (tmp_path / "run").exists()
 
 
@@ -203,7 +205,8 @@ def test_several_targets_with_missing_ones_are_learned_together(tmp_path: Path) 
     both = np.concatenate([data.labels, data.labels * 1000 + 5], axis=1)
     both[3] = np.nan
     two = Dataset("two", data.pictures, 1, data.split, ("angle", "large"), both)
-    trained = finetune(two, out=tmp_path / "run", **{**SHORT, "baselines": True})
+    options: dict[str, Any] = {**SHORT, "baselines": True}
+    trained = finetune(two, out=tmp_path / "run", **options)
     assert trained.evaluation is not None
     assert [row[0] for row in trained.evaluation.table()] == ["target", "angle", "large"]
     assert trained.saved.predict_values(data.pictures.read(0)[..., 0]).shape == (1, 2)

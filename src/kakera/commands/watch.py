@@ -155,8 +155,10 @@ def measured(saved: Pretrained, sample: Sample) -> tuple[float, float]:
         padding = None if sample.padding is None else sample.padding[part]
         rows.append(probabilities(saved, pixels, padding).cpu())
     if saved.targets is not None:
-        both = (torch.cat(rows), sample.labels)
-        loss = functional.mse_loss(*(saved.targets.standardised(each.float()) for each in both)).item()
+        values, truth = (
+            saved.targets.standardised(each.float()) for each in (torch.cat(rows), sample.labels)
+        )
+        loss = functional.mse_loss(values, truth).item()
         return round(loss**0.5, 4), round(loss, 4)
     found = torch.cat(rows).float().clamp(1e-7, 1 - 1e-7)
     if saved.multi_label:

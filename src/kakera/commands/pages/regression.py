@@ -90,9 +90,16 @@ class RegressionPage(FinetunePage):
         each = max(predictions.seconds / max(len(predictions.numbers), 1), 1e-6)
         limit = duration.seconds(self.options.time) if self.options.time != AUTO else 0.0
         most = int(frozen_limit(history.seconds, limit) / each)
-        setting = {"start": self.start, "frozen": most, "workers": self.workers}
         try:
-            found = measure_number_baselines(self.train, unseen, scale, device=self.options.device, **setting)
+            found = measure_number_baselines(
+                self.train,
+                unseen,
+                scale,
+                start=self.start,
+                frozen=most,
+                workers=self.workers,
+                device=self.options.device,
+            )
         except Exception as error:  # a failed baseline must not cost the user the page
             print(f"warning: the page has no baselines: {type(error).__name__}, {error}", file=sys.stderr)
             return None
@@ -209,7 +216,7 @@ def _target_parts(name: str, truth: NDArray[np.float64], values: NDArray[np.floa
     rows = [("true " + name, "files", "mean absolute error", "mean of predicted − true")]
     order = np.argsort(truth, kind="stable")
     for chosen in np.array_split(order, min(RANGES, len(order))):
-        errors = values[chosen] - truth[chosen]
-        span = f"{number_text(truth[chosen[0]])} to {number_text(truth[chosen[-1]])}"
-        rows.append((span, str(len(chosen)), number_text(np.abs(errors).mean()), number_text(errors.mean())))
+        errors, edges = values[chosen] - truth[chosen], truth[chosen[[0, -1]]].tolist()
+        means = float(np.abs(errors).mean()), float(errors.mean())
+        rows.append((" to ".join(map(number_text, edges)), str(len(chosen)), *map(number_text, means)))
     return [html.figure(drawn, caption=f"Predicted {name} over true {name}."), html.table(rows)]
