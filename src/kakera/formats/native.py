@@ -154,13 +154,10 @@ def build(description: dict[str, Any]) -> Pretrained:
     inputs = InputSpec.from_json(description["inputs"])
     classes = tuple(description.get("classes", ()))
     multi_label = description.get("multi_label", False)
-    own = {
-        "thresholds": thresholds_of(description),
-        "targets": targets_of(description.get("targets"), len(classes)),
-    }
+    thresholds, targets = thresholds_of(description), targets_of(description.get("targets"), len(classes))
     if description["kind"] == "cnn":
         model = ResNet(RESNETS[description["config"]], channels=inputs.channels, classes=len(classes))
-        return Pretrained(model, inputs, classes, multi_label, **own)
+        return Pretrained(model, inputs, classes, multi_label, thresholds=thresholds, targets=targets)
     config = _vit(description["config"])
     encoder = ViT(
         config,
@@ -173,7 +170,7 @@ def build(description: dict[str, Any]) -> Pretrained:
     if description["kind"] == "classifier":
         head = description["pool"], description.get("head_epsilon")
         model = Classifier(encoder, len(classes), *head)
-        return Pretrained(model, inputs, classes, multi_label, **own)
+        return Pretrained(model, inputs, classes, multi_label, thresholds=thresholds, targets=targets)
     decoder = _decoder(description["decoder"])
     target = {name: description.get(name, False) for name in ("norm_pix_loss", "hog_target")}
     target |= {"global_target": description.get("global_target", 0)}
