@@ -217,6 +217,6 @@ def _target_parts(name: str, truth: NDArray[np.float64], values: NDArray[np.floa
     order = np.argsort(truth, kind="stable")
     for chosen in np.array_split(order, min(RANGES, len(order))):
         errors, edges = values[chosen] - truth[chosen], truth[chosen[[0, -1]]].tolist()
-        means = float(np.abs(errors).mean()), float(errors.mean())
-        rows.append((" to ".join(map(number_text, edges)), str(len(chosen)), *map(number_text, means)))
+        size, bias = number_text(float(np.abs(errors).mean())), number_text(float(errors.mean()))
+        rows.append((" to ".join(map(number_text, edges)), str(len(chosen)), size, bias))
     return [html.figure(drawn, caption=f"Predicted {name} over true {name}."), html.table(rows)]
