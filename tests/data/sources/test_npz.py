@@ -91,6 +91,19 @@ def test_a_label_of_minus_one_is_none(tmp_path: Path) -> None:
     assert dataset.classes == ("0", "1")
 
 
+def test_labels_may_be_class_names(tmp_path: Path) -> None:
+    words = np.array(["shoe", "bag", "shoe", "", "hat", "bag"])
+    path = npz(tmp_path, x_train=COLOUR, y_train=words, x_test=COLOUR[:2], y_test=np.array(["hat", "shoe"]))
+    dataset, _ = open_npz(path)
+    assert dataset.classes == ("bag", "hat", "shoe")
+    assert dataset.labels is not None
+    assert dataset.labels.tolist() == [2, 0, 2, -1, 1, 0, 1, 2]
+    split = np.array(["test", "train", "train", "train", "train", "test"])
+    dataset, _ = open_npz(npz(tmp_path, images=COLOUR, labels=words, split=split))
+    assert dataset.labels is not None
+    assert dataset.labels.tolist() == [0, 2, -1, 1, 2, 0]
+
+
 def test_parts_may_differ_in_size(tmp_path: Path) -> None:
     dataset, _ = open_npz(npz(tmp_path, x_train=COLOUR, x_test=COLOUR[:, :2]))
     assert [dataset.pictures.read(i).shape for i in (0, 6)] == [(4, 5, 3), (2, 5, 3)]
@@ -129,7 +142,7 @@ OBJECT = np.array([COLOUR, {"code": print}], dtype=object)
         ({"images": COLOUR, "labels": LABELS / 2}, "got 6 labels of float64"),
         ({"images": COLOUR, "labels": LABELS - 2}, "expected 6 integers"),
         ({"images": COLOUR, "labels": np.eye(6, dtype=int)}, "got 36 labels"),
-        ({"images": COLOUR, "labels": np.array(["cat"] * 6)}, "got 6 labels of <U3"),
+        ({"images": COLOUR, "labels": np.array([b"cat"] * 6)}, "got 6 labels of |S3"),
         ({"images": COLOUR, "split": ["train"] * 5}, "got a split array of other words or length"),
         ({"images": COLOUR, "split": ["train"] * 5 + ["tset"]}, "got a split array of other words or length"),
         ({"images": COLOUR, "split": "train"}, "got a split array of other words or length"),

@@ -10,6 +10,7 @@ import math
 import struct
 from dataclasses import replace
 from io import BufferedReader
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 from zipfile import ZIP_STORED, ZipFile
@@ -39,7 +40,8 @@ Header = tuple[tuple[int, ...], bool, np.dtype[Any]]
 def open_npz(path: Path, *, numbers: bool = False) -> tuple[Dataset, bool]:
     """Open the data set in a file, and return True if it has a split. Raises DataError.
 
-    `numbers` accepts floating-point labels (n,) or (n, targets): numbers to predict, NaN for none.
+    Labels are integers, −1 for none, or class names, "" for none. `numbers` accepts floating-point labels
+    (n,) or (n, targets): numbers to predict, NaN for none.
 
     Pickled content is never read. Pictures (n, H, W) or (n, H, W, C) in C order are memory-mapped: opening
     copies no uint8 picture; other types are converted to uint8 in memory. The archive's checksum is compared
@@ -52,19 +54,19 @@ def open_npz(path: Path, *, numbers: bool = False) -> tuple[Dataset, bool]:
         >>> len(dataset), dataset.channels, dataset.classes, has_split
         (4, 1, ('0', '1'), True)
     """
-    arrays = _load(path)
+    arrays, classes = _with_class_numbers(_load(path))
     pieces: list[Piece] = []
     for part in ("train", "val", "test"):
         if f"x_{part}" in arrays:
             pieces.append(_piece(path, part, arrays[f"x_{part}"], arrays.get(f"y_{part}"), numbers=numbers))
     if pieces:
-        return join_parts(str(path), pieces)
+        return join_parts(str(path), pieces, classes)
     images = next((arrays[key] for key in _IMAGES if key in arrays), None)
     if images is None:
         raise _error(path, f"arrays {', '.join(arrays) or 'none'}", "x_train (y_train, x_test …) or images")
     labels = next((arrays[key] for key in _LABELS if key in arrays), None)
     if "split" not in arrays:
-        return join_parts(str(path), [_piece(path, "", images, labels, numbers=numbers)])
+        return join_parts(str(path), [_piece(path, "", images, labels, numbers=numbers)], classes)
     split = _values(arrays["split"])
     if split.shape != images.shape[:1] or not set(split.tolist()) <= {*PARTS}:
         raise _error(path, "a split array of other words or length", "train, val or test for each picture")
@@ -72,8 +74,20 @@ def open_npz(path: Path, *, numbers: bool = False) -> tuple[Dataset, bool]:
         raise _error(path, f"labels of shape {labels.shape}", f"{len(split)} integers")
     order = np.concatenate([np.flatnonzero(split == part) for part in PARTS])
     piece = _piece(path, "", images, labels, numbers=numbers)
-    whole, _ = join_parts(str(path), [piece], names=_numbered(split))
+    whole, _ = join_parts(str(path), [piece], classes, names=_numbered(split))
     return replace(whole, split=split.astype("<U5")).take(order), True
+
+
+def _with_class_numbers(arrays: dict[str, Array]) -> tuple[dict[str, Array], tuple[str, ...]]:
+    """Return the arrays with numbers in place of class names, and the names, sorted; () if they have none."""
+    keys = [key for key in (*_LABELS, *(f"y_{part}" for part in PARTS)) if key in arrays]
+    words = {key: _values(arrays[key]).reshape(-1).tolist() for key in keys if arrays[key].dtype.kind == "U"}
+    if not keys or len(words) < len(keys):
+        return arrays, ()
+    names = sorted({*chain.from_iterable(words.values())} - {""})
+    numbers = {"": -1, **{name: number for number, name in enumerate(names)}}
+    found = {key: np.array([numbers[word] for word in each], np.int64) for key, each in words.items()}
+    return {**arrays, **found}, tuple(names)
 
 
 def _numbered(split: NDArray[Any]) -> list[str]:
