@@ -18,6 +18,7 @@ KEPT, PASSING = 16, 40  # numbers per token and unit of width: stored per layer,
 ORIENTED = 25  # numbers per value of the picture that the HOG target needs temporarily
 STATES = 4  # copies of the weights: the weights, their gradients, two moments
 PROCESS = 650 << 20  # bytes of a process after all imports, before training
+LEAST = 0.02  # share of a step that remains if all layers are frozen: tokens, head, optimiser
 GRAIN = 350.0  # width at which matrix products reach half of the machine's best rate
 
 
@@ -72,7 +73,7 @@ class StepCost:
         below, above = self.flops * share / 3, self.flops * (1 - share)
         trained = round(self.parameters * (1 - share))
         if computed_once:
-            return replace(self, flops=max(above, 1.0), once=below, trained=trained)
+            return replace(self, flops=max(above, LEAST * self.flops), once=below, trained=trained)
         forward = self.flops / 3 / (above + below)
         return replace(self, flops=above + below, forward=forward, trained=trained)
 
