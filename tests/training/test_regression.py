@@ -9,6 +9,7 @@ import pytest
 import torch
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
+from kakera.commands import watch
 from kakera.commands.finetune import finetune
 from kakera.commands.ridge_head import start_from_ridge
 from kakera.commands.validation import with_validation
@@ -28,7 +29,6 @@ from kakera.training.predictions import ROW, Predictions
 from kakera.training.regression import ONLY_CLASSES, UNCHANGING, Regression, regression_options
 from kakera.training.regression_metrics import evaluate_numbers
 from tests.small import QUICK
-from tests.training import commands
 from tests.training.test_best_epoch import records
 from tests.turned import turned, turned_npz
 
@@ -226,15 +226,24 @@ def test_the_verdict_compares_paired_errors() -> None:
     assert mean_interval(np.array([2.0])).high == np.inf
 
 
-@pytest.mark.slow
-def test_a_killed_run_ends_with_the_same_weights(tmp_path: Path) -> None:
-    data, whole, killed = turned_npz(tmp_path, 100), tmp_path / "whole", tmp_path / "killed"
-    words = [*commands.FINETUNE, "--epochs", "20", "--val-share", "0.2", "--keep", "best"]
-    commands.finish(commands.start("finetune", data, whole, words))
-    process = commands.start("finetune", data, killed, words)
-    commands.wait_for_a_checkpoint(process, killed)
-    process.kill()
-    process.communicate()
-    assert not (killed / "model.safetensors").exists(), "killed too late to show anything"
-    commands.finish(commands.start("finetune", data, killed, words))
-    assert (whole / "model.safetensors").read_bytes() == (killed / "model.safetensors").read_bytes()
+def test_an_interrupted_run_ends_with_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {"epochs": 6.0, "mixup": 0.8, "ema_decay": 0.9, "drop_path": 0.2, "checkpoint_seconds": 0.0}
+    options: dict[str, Any] = {**SHORT, **changes, "val_share": 0.25, "keep": "best"}
+    finetune(turned(80, 10), out=tmp_path / "whole", **options)
+    calls, right = iter(range(100)), watch.measured
+
+    def interrupted(saved: Pretrained, sample: watch.Sample) -> tuple[float, float]:
+        if next(calls) == 3:  # of the second measurement, after some steps and checkpoints
+            raise RuntimeError("interrupted")
+        return right(saved, sample)
+
+    monkeypatch.setattr(watch, "measured", interrupted)
+    with pytest.raises(RuntimeError, match="interrupted"):
+        finetune(turned(80, 10), out=tmp_path / "part", **options)
+    assert not (tmp_path / "part" / "model.safetensors").exists()
+    monkeypatch.setattr(watch, "measured", right)
+    finetune(turned(80, 10), out=tmp_path / "part", **options)
+    one, two = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "part"))
+    assert one == two
