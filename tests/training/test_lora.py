@@ -106,7 +106,7 @@ def test_updates_and_head_are_in_the_groups_of_their_depth_and_all_else_is_froze
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"ema_decay": 0.5}, {"keep": "best", "val_share": 0.25}, {"optimizer": "muon"}]
+    "changes", [{}, {"ema_decay": 0.5, "keep": "best", "val_share": 0.25}, {"optimizer": "muon"}]
 )
 def test_the_stored_model_is_ordinary_and_differs_from_the_start_by_low_rank(
     changes: dict[str, Any], mae: Path, tmp_path: Path
@@ -122,18 +122,8 @@ def test_the_stored_model_is_ordinary_and_differs_from_the_start_by_low_rank(
     assert "LoRA of rank 4 trained 0.01 million" in (tmp_path / "run" / "report.html").read_text()
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_one_others(mae: Path, tmp_path: Path) -> None:
-    tables = [
-        finetune(pictures(), out=tmp_path / str(number), init_from=mae, **with_changes(TUNED, {"seed": seed}))
-        for number, seed in enumerate((0, 0, 1))
-    ]
-    first, second, other = (found.saved.model.state_dict()["head.weight"] for found in tables)
-    assert torch.equal(first, second)
-    assert not torch.equal(first, other)
-
-
 @pytest.mark.parametrize(
-    "changes", [{}, {"ema_decay": 0.9, "keep": "best", "val_share": 0.25, "optimizer": "muon"}]
+    "changes", [{"ema_decay": 0.9, "keep": "best", "val_share": 0.25, "optimizer": "muon"}]
 )
 def test_an_interrupted_run_ends_with_the_same_bits_and_can_be_opened_before(
     changes: dict[str, Any], mae: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
