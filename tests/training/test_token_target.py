@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from kakera.cli.main import main
 from kakera.commands.pretrain import plan_pretrain, pretrain
@@ -27,7 +27,6 @@ from kakera.training.frozen_start import digest
 from kakera.training.options import PretrainOptions
 from kakera.training.tasks import Pretraining
 from tests.small import QUICK, pictures
-from tests.training import commands
 
 INPUTS = InputSpec(1, 28, 28, (0.5,), (0.5,))
 PICTURES = torch.rand(3, 1, 28, 28, generator=torch.Generator().manual_seed(0))
@@ -197,15 +196,23 @@ def test_the_plan_counts_the_frozen_start(mae: Path, tmp_path: Path) -> None:
     assert not any("frozen" in line for line in plain.lines())
 
 
-@pytest.mark.slow
-def test_a_killed_run_ends_with_the_same_weights(mae: Path, tmp_path: Path) -> None:
-    data, whole, killed = commands.some_npz(tmp_path), tmp_path / "whole", tmp_path / "killed"
-    words = [*commands.PRETRAIN, "--epochs", "20", "--init-from", str(mae), "--token-target", "1"]
-    commands.finish(commands.start("pretrain", data, whole, words))
-    process = commands.start("pretrain", data, killed, words)
-    commands.wait_for_a_checkpoint(process, killed)
-    process.kill()
-    process.communicate()
-    assert not (killed / "model.safetensors").exists(), "killed too late to show anything"
-    commands.finish(commands.start("pretrain", data, killed, words))
-    assert (whole / "model.safetensors").read_bytes() == (killed / "model.safetensors").read_bytes()
+def test_a_run_that_ended_in_the_middle_ends_with_the_same_weights(
+    mae: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = {**QUICK, "init_from": mae, "token_target": 1.0, "checkpoint_seconds": 0.0, "epochs": 3.0}
+    whole = pretrain(pictures(), out=tmp_path / "whole", announce=False, **more)
+    ordinary = Pretraining.loss
+
+    def ends(self: Pretraining, model: nn.Module, given: Batch) -> Tensor:
+        if given.step == 4:
+            raise RuntimeError("ends here")
+        return ordinary(self, model, given)
+
+    monkeypatch.setattr(Pretraining, "loss", ends)
+    with pytest.raises(RuntimeError, match="ends here"):
+        pretrain(pictures(), out=tmp_path / "run", announce=False, **more)
+    assert list((tmp_path / "run" / "checkpoints").glob("step-*"))
+    monkeypatch.setattr(Pretraining, "loss", ordinary)
+    resumed = pretrain(pictures(), out=tmp_path / "run", announce=False, **more)
+    files = [(each.folder / "model.safetensors").read_bytes() for each in (whole, resumed)]
+    assert files[0] == files[1]
