@@ -219,6 +219,7 @@ def refused() -> dict[str, tuple[Pretrained, str]]:
     return {
         "epsilon": (Pretrained(encoder(other), INPUTS), "other blocks than the paper's"),
         "gradients": (Pretrained(autoencoder, INPUTS), "gradients"),
+        "whole": (Pretrained(MAE(encoder(), SHAPE.decoder, global_target=2), INPUTS), "the whole picture"),
         "cross": (Pretrained(MAE(encoder(), cross), INPUTS), "differs from the paper's"),
     }
 

@@ -251,6 +251,7 @@ def refused() -> dict[str, tuple[Pretrained, str]]:
         "odd width": (headed(BlockConfig(3.5, layer_scale=True), "class and mean"), "an MLP ratio of 3.5"),
         "gate": (headed(BlockConfig(gated=True), "class"), "a gated MLP without layer scale"),
         "gradients": (complete(MAE(square, decoder, hog_target=True)), "gradients beside"),
+        "whole": (complete(MAE(square, decoder, global_target=2)), "also predicts the whole picture"),
         "cross": (complete(MAE(square, replace(decoder, cross=True))), "cross-attention only"),
         "oblong": (complete(MAE(wide, decoder)), "not square"),
         "registers": (complete(encoder(*WIDE, registers=2)), "registers"),

@@ -246,6 +246,8 @@ def _require_expressible(saved: Pretrained) -> None:
         shape = model.decoder.config
         if model.hog_target or shape.cross or shape.block != PLAIN:
             _refuse("a decoder that predicts gradients or differs from the paper's")
+        if model.global_head is not None:
+            _refuse("an autoencoder that also predicts the whole picture (--global-target)")
 
 
 def _refuse(got: str) -> NoReturn:

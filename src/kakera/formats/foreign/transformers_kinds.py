@@ -106,6 +106,8 @@ def _require_mae(saved: Pretrained, model: MAE) -> None:
         _refuse("an autoencoder with registers, layer scale or a gated MLP")
     if model.hog_target:
         _refuse("a decoder that predicts gradients beside pixels")
+    if model.global_head is not None:
+        _refuse("an autoencoder that also predicts the whole picture (--global-target)")
     if decoder.cross:
         _refuse("a decoder with cross-attention only")
     if shape.patch[0] != shape.patch[1] or size[0] != size[1]:
