@@ -129,7 +129,7 @@ def test_every_shell_block_of_a_page_runs(
 ) -> None:
     for path in things.iterdir():
         if path.name != "runs" or page != "README.md":  # which makes them
-            shutil.copytree(path, tmp_path / path.name)
+            (shutil.copytree if path.is_dir() else shutil.copy)(path, tmp_path / path.name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KAKERA_FASHION_MNIST", str(tmp_path / "idx"))
     for words in dict.fromkeys(

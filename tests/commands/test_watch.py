@@ -8,8 +8,8 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from kakera.commands import watch
+from kakera.commands.evaluation import measure
 from kakera.commands.finetune import finetune
-from kakera.commands.result import measure
 from kakera.data.dataset import Dataset
 from kakera.data.sources.open import open_dataset
 from tests.small import QUICK, pictures

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from kakera.commands.evaluation import measure
 from kakera.commands.predict import predict
-from kakera.commands.result import measure
 from kakera.data.loader import evaluation_batches
 from kakera.data.preload.preload import preload
 from kakera.data.sources.open import open_dataset

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from kakera import duration
-from kakera.commands.initial_classifier import initial_classifier, scratch_shape
-from kakera.commands.job import TrainingJob, described
-from kakera.commands.labelled import held_out, labelled_part, require_labels
+from kakera.commands.finetune_forecast import forecast_of
+from kakera.commands.initial_classifier import initial_classifier
+from kakera.commands.job import TrainingJob
+from kakera.commands.labelled import held_out, labelled_part
 from kakera.commands.pages.finetune import FinetunePage
 from kakera.commands.pages.regression import RegressionPage
 from kakera.commands.prepare import augmentation
@@ -20,7 +21,6 @@ from kakera.commands.thresholds import chooses_thresholds, with_thresholds
 from kakera.commands.validation import (
     report_kept,
     require_compatible,
-    require_waves,
     uses_validation,
     with_validation,
 )
@@ -31,9 +31,6 @@ from kakera.data.split import few
 from kakera.formats.bundle import Pretrained, WithHead, require_classifier, require_token_classifier
 from kakera.formats.load import load
 from kakera.formats.target_scale import TargetScale
-from kakera.model.configs import RESNETS, resnet_config
-from kakera.model.resnet import ResNet
-from kakera.option_fields import AUTO, or_none
 from kakera.training.best_epoch import BestEpoch
 from kakera.training.distributed import Distributed
 from kakera.training.engine import engine
@@ -45,9 +42,7 @@ from kakera.training.notes import noted
 from kakera.training.option_args import FinetuneArgs
 from kakera.training.options import FinetuneOptions
 from kakera.training.plan import TrainingPlan
-from kakera.training.planning.costs import StepCost, classifier_cost, resnet_cost
 from kakera.training.planning.forecast import Forecast
-from kakera.training.planning.frozen_layers import lora_text, trained_cost
 from kakera.training.planning.situation import situation_of
 from kakera.training.prepared import Prepared
 from kakera.training.run import Run
@@ -215,43 +210,6 @@ def prepare_finetuning(
     plan = forecast.plan
     plan = plan if plan.steps > plan.steps_per_epoch else replace(plan, frozen=None)  # reads each file once
     return saved, plan, forecast, dist
-
-
-def forecast_of(job: TrainingJob[FinetuneOptions], before: Pretrained | None) -> Forecast:
-    """Return the forecast from headers alone. Raises DataError if the data have no classes, OptionError."""
-    chosen, dataset = job.options, job.prepared.dataset
-    require_labels(dataset)
-    if dataset.sounds is not None:
-        require_waves(chosen)
-    count = len(labelled_part(dataset, "train"))
-    count = min(chosen.labels, count) or count
-    classes, channels = len(dataset.classes), 1 if dataset.sounds is not None else dataset.channels
-    if before is not None and isinstance(before.model, ResNet):
-        cnn, size = before.model.config, before.inputs.size
-    elif before is None and chosen.model in RESNETS:
-        cnn = resnet_config(chosen.model)
-        size = job.prepared.size(chosen.image_size, (1, 1), chosen.seconds)
-    else:
-        shape = before.encoder.config if before else scratch_shape(chosen)
-        own = before.inputs.size if before else (0, 0)
-        if before is None or (dataset.sounds is not None and chosen.seconds != AUTO):
-            own = job.prepared.size(chosen.image_size, shape.patch, chosen.seconds)
-        side = or_none(chosen.image_size)
-        size = (side, side) if before and side else own
-        whole = classifier_cost(shape, size, channels, classes)
-        frozen = job.frozen_layers(shape, whole.tokens - 1, count)
-        cost = _whole_cost(trained_cost(whole, shape, chosen, classes, frozen), chosen)
-        name = f"from {chosen.init_from}" if before else f"{chosen.model}, from scratch"
-        text = f"Vision Transformer {name}, {described(cost, size, shape)}{lora_text(cost, chosen)}"
-        return job.forecast(cost, text, size, train=count, frozen=frozen)
-    cost = _whole_cost(resnet_cost(cnn, size, channels, classes), chosen)
-    name = chosen.model if before is None else f"ResNet from {chosen.init_from}"
-    text = f"{name}, {size[0]} x {size[1]} pixels"
-    return job.forecast(cost, text, size, divisible=False, train=count)
-
-
-def _whole_cost(cost: StepCost, options: FinetuneOptions) -> StepCost:
-    return cost.with_unlabelled(options.unlabelled_ratio) if options.unlabelled else cost
 
 
 def _options(forecast: Forecast) -> FinetuneOptions:

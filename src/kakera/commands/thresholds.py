@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from kakera.commands.evaluation import predict_part
 from kakera.commands.labelled import held_out, labelled_part
-from kakera.commands.result import predict_part
 from kakera.data.dataset import Dataset
 from kakera.errors import OptionError
 from kakera.formats.bundle import Pretrained, WithHead

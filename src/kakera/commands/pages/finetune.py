@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from kakera import duration
+from kakera.commands.evaluation import predict_part
 from kakera.commands.labelled import held_out, labelled_part
 from kakera.commands.pages import parts as page_parts
 from kakera.commands.pages import samples
 from kakera.commands.pages.advice import next_steps
 from kakera.commands.pages.confusion import confusion_parts
 from kakera.commands.pages.history import History, chance_loss, memorised, stalled
-from kakera.commands.result import TrainResult, predict_part
+from kakera.commands.result import TrainResult
 from kakera.commands.thresholds import thresholds_sentence
 from kakera.commands.validation import kept_sentence, measured_on_chosen
 from kakera.data.dataset import Dataset

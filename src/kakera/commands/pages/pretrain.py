@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from kakera.commands.pages import parts as page_parts
 from kakera.commands.pages.history import History, stalled
-from kakera.commands.result import Predictions, TrainResult
+from kakera.commands.result import TrainResult
 from kakera.commands.token_comparison import read_comparison
 from kakera.data.dataset import Dataset
 from kakera.explain.reconstruct import legend
@@ -15,6 +15,7 @@ from kakera.reports import html
 from kakera.reports.media import sheet
 from kakera.training.options import PretrainOptions
 from kakera.training.planning.next_commands import Situation, after_pretrain, bare
+from kakera.training.predictions import Predictions
 
 TOKENS = " It also learned to predict the tokens of the frozen start at hidden patches, with weight {:g}."
 SHEETS = 3  # number of shown reconstruction sheets: the first, one in the middle, the last

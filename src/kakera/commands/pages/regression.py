@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera import duration
+from kakera.commands.evaluation import predict_part
 from kakera.commands.labelled import held_out
 from kakera.commands.pages import parts as page_parts
 from kakera.commands.pages import samples
 from kakera.commands.pages.finetune import BASELINES, OWN, FinetunePage
 from kakera.commands.pages.history import History, stalled
-from kakera.commands.result import TrainResult, predict_part
+from kakera.commands.result import TrainResult
 from kakera.commands.validation import measured_on_chosen
 from kakera.data.dataset import Dataset
 from kakera.formats.target_scale import TargetScale

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kakera.commands.finetune import finetune_result, forecast_of, prepare_finetuning
+from kakera.commands.finetune import finetune_result, prepare_finetuning
+from kakera.commands.finetune_forecast import forecast_of
 from kakera.commands.job import TrainingJob, finished
 from kakera.commands.result import TrainResult
 from kakera.formats.bundle import Pretrained

@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 
-from kakera.commands.result import TrainResult, measure
+from kakera.commands.evaluation import measure
+from kakera.commands.result import TrainResult
 from kakera.data.dataset import Dataset
 from kakera.data.split import few
 from kakera.errors import DivergedError
