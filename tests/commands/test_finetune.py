@@ -6,7 +6,7 @@ import pytest
 import torch
 import transformers as hf
 
-from kakera.commands import result as trained_module
+from kakera.commands import evaluation
 from kakera.commands.finetune import finetune
 from kakera.data.dataset import Dataset
 from kakera.data.holders import ArrayPictures
@@ -161,7 +161,7 @@ def test_what_fails_after_the_last_step_loses_no_weights_and_is_made_up_for(
         raise MemoryError("no room")
 
     with monkeypatch.context() as broken:
-        broken.setattr(trained_module, "each_file", full)
+        broken.setattr(evaluation, "each_file", full)
         with pytest.raises(RunError, match="MemoryError .no room. during the evaluation, .* again"):
             finetune(pictures(), out=tmp_path / "run", **QUICK)
     weights = (tmp_path / "run" / "model.safetensors").read_bytes()

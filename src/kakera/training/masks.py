@@ -26,6 +26,8 @@ class Masks:
 
     Example:
 
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.mae import MAE
         >>> inputs, options = InputSpec(1, 8, 8, (0.5,), (0.5,)), PretrainOptions("pictures", mask_ratio=0.5)
         >>> batch = Batch(torch.zeros(2, 1, 8, 8), None, torch.arange(2), epoch=0, step=0)
         >>> masks = Masks(FrontEnd.of(MAE("nano", channels=1, image_size=8), inputs), options)

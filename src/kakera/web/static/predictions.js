@@ -38,13 +38,13 @@ export class PredictionsPanel extends Panel {
     this.list.replaceChildren(...rows.map(({ name, probability }) => {
       const item = document.createElement("li");
       const button = document.createElement("button");
-      const nameTag = predicted.includes(name) ? "strong" : "span";
-      const [label, bar, number] = [nameTag, "i", "b"].map((tag) => document.createElement(tag));
+      const [label, bar, number] = ["span", "i", "b"].map((tag) => document.createElement(tag));
       button.type = "button";
       button.dataset.name = name;
       button.title = `Show the relevance map for ${name}`;
       button.addEventListener("click", () => change({ target: name }));
       label.textContent = name;
+      label.style.fontWeight = predicted.includes(name) ? "bold" : "";
       number.textContent = percent(probability);
       bar.style.setProperty("--share", String(probability));
       button.append(label, bar, number);
