@@ -39,3 +39,16 @@ def wait_for_a_checkpoint(process: Process, out: Path) -> None:
     while not list((out / "checkpoints").glob("step-*")):
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.005)
+
+
+def require_same_weights_after_a_kill(verb: str, data: Path, folder: Path, words: list[str]) -> None:
+    """Run a training whole, and once more killed after its first checkpoint and resumed: the same bytes."""
+    whole, killed = folder / "whole", folder / "killed"
+    finish(start(verb, data, whole, words))
+    process = start(verb, data, killed, words)
+    wait_for_a_checkpoint(process, killed)
+    process.kill()
+    process.communicate()
+    assert not (killed / "model.safetensors").exists(), "killed too late to show anything"
+    finish(start(verb, data, killed, words))
+    assert (whole / "model.safetensors").read_bytes() == (killed / "model.safetensors").read_bytes()

@@ -235,7 +235,6 @@ def test_a_training_from_stored_tokens_is_faster(mae: Path, tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_a_killed_run_ends_with_the_same_weights(mae: Path, tmp_path: Path) -> None:
-    data, whole, killed = commands.some_npz(tmp_path), tmp_path / "whole", tmp_path / "killed"
     words = [
         "--epochs",
         "40",
@@ -248,11 +247,4 @@ def test_a_killed_run_ends_with_the_same_weights(mae: Path, tmp_path: Path) -> N
         "--patch-dropout",
         "0",
     ]
-    commands.finish(commands.start("finetune", data, whole, words))
-    process = commands.start("finetune", data, killed, words)
-    commands.wait_for_a_checkpoint(process, killed)
-    process.kill()
-    process.communicate()
-    assert not (killed / "model.safetensors").exists(), "killed too late to show anything"
-    commands.finish(commands.start("finetune", data, killed, words))
-    assert (whole / "model.safetensors").read_bytes() == (killed / "model.safetensors").read_bytes()
+    commands.require_same_weights_after_a_kill("finetune", commands.some_npz(tmp_path), tmp_path, words)

@@ -176,13 +176,5 @@ def test_the_plan_counts_the_trained_weights(mae: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_killed_run_ends_with_the_same_weights(mae: Path, tmp_path: Path) -> None:
-    data, whole, killed = commands.some_npz(tmp_path), tmp_path / "whole", tmp_path / "killed"
     words = [*commands.FINETUNE, "--epochs", "20", "--init-from", str(mae), "--lora-rank", "4"]
-    commands.finish(commands.start("finetune", data, whole, words))
-    process = commands.start("finetune", data, killed, words)
-    commands.wait_for_a_checkpoint(process, killed)
-    process.kill()
-    process.communicate()
-    assert not (killed / "model.safetensors").exists(), "killed too late to show anything"
-    commands.finish(commands.start("finetune", data, killed, words))
-    assert (whole / "model.safetensors").read_bytes() == (killed / "model.safetensors").read_bytes()
+    commands.require_same_weights_after_a_kill("finetune", commands.some_npz(tmp_path), tmp_path, words)

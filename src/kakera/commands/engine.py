@@ -26,7 +26,6 @@ def in_engine(
 
     Raises OptionError for an unknown engine, an ONNX model or a regression model, RunError for an engine that
     is not available.
-    is not available.
 
     Example:
 

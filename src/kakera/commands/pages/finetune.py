@@ -6,8 +6,9 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -29,6 +30,7 @@ from kakera.reports import html
 from kakera.reports.plot import Line, plot
 from kakera.storage import write_atomically
 from kakera.training.baselines.baselines import Baselines, measure_baselines
+from kakera.training.baselines.number_baselines import NumberBaselines
 from kakera.training.baselines.verdict import PARTS, VERDICT, Verdict, judge, method_of
 from kakera.training.metrics_report import Evaluation
 from kakera.training.options import FinetuneOptions
@@ -37,6 +39,7 @@ from kakera.training.planning.next_commands import Situation, after_finetune, ba
 from kakera.training.planning.situation import is_published
 from kakera.training.predictions import Predictions
 
+Found = TypeVar("Found", Baselines, NumberBaselines)
 BASELINES, OWN = "baselines.json", "this network"
 ROWS = 30  # most rows of the table of classes that the page shows without a click
 FEW = 3  # with at most this many test files, the accuracy of a class is almost meaningless
@@ -105,25 +108,30 @@ class FinetunePage:
     def _baselines(
         self, folder: Path, unseen: Dataset, predictions: Predictions, history: History
     ) -> Baselines | None:
+        measure = partial(measure_baselines, self.train, unseen)
+        return self._once(folder, predictions, history, Baselines.from_json, measure)
+
+    def _once(
+        self,
+        folder: Path,
+        predictions: Predictions,
+        history: History,
+        read: Callable[[dict[str, Any]], Found],
+        measure: Callable[..., Found],
+    ) -> Found | None:
         """Return the baselines stored in the run, or measure and store them; None if they fail."""
         if not self.options.baselines:
             return None
         path = folder / BASELINES
         try:
-            return Baselines.from_json(json.loads(path.read_text()))
+            return read(json.loads(path.read_text()))
         except (OSError, ValueError, TypeError, KeyError):
             pass  # not measured yet, or the file is incomplete
         each = max(predictions.seconds / max(len(predictions.numbers), 1), 1e-6)
         limit = duration.seconds(self.options.time) if self.options.time != AUTO else 0.0
+        most = int(frozen_limit(history.seconds, limit) / each)
         try:
-            found = measure_baselines(
-                self.train,
-                unseen,
-                start=self.start,
-                frozen=int(frozen_limit(history.seconds, limit) / each),
-                workers=self.workers,
-                device=self.options.device,
-            )
+            found = measure(start=self.start, frozen=most, workers=self.workers, device=self.options.device)
         except Exception as error:  # a failed baseline must not cost the user the page
             print(f"warning: the page has no baselines: {type(error).__name__}, {error}", file=sys.stderr)
             return None

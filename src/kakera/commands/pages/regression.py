@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera import duration
 from kakera.commands.evaluation import predict_part
 from kakera.commands.labelled import held_out
 from kakera.commands.pages import parts as page_parts
 from kakera.commands.pages import samples
-from kakera.commands.pages.finetune import BASELINES, OWN, FinetunePage
+from kakera.commands.pages.finetune import OWN, FinetunePage
 from kakera.commands.pages.history import History, stalled
 from kakera.commands.result import TrainResult
 from kakera.commands.validation import measured_on_chosen
 from kakera.data.dataset import Dataset
 from kakera.formats.target_scale import TargetScale
-from kakera.option_fields import AUTO
 from kakera.reports import html
 from kakera.reports.plot import Line, plot
-from kakera.storage import write_atomically
 from kakera.training.baselines.number_baselines import (
     NumberBaselines,
     absolute_errors,
@@ -33,7 +28,6 @@ from kakera.training.baselines.number_baselines import (
 from kakera.training.baselines.number_verdict import METHOD, judge_numbers
 from kakera.training.baselines.verdict import Verdict
 from kakera.training.metrics_report import TargetResult, number_text
-from kakera.training.planning.baseline_costs import frozen_limit
 from kakera.training.planning.next_commands import after_regression, bare
 from kakera.training.predictions import Predictions
 
@@ -54,7 +48,9 @@ class RegressionPage(FinetunePage):
         if trained.evaluation is not None and len(unseen):
             if predictions is None:
                 predictions = predict_part(trained.saved, unseen, self.workers, device=self.options.device)
-            baselines = self._number_baselines(trained.folder, unseen, predictions, history, scale)
+            measure = partial(measure_number_baselines, self.train, unseen, scale)
+            read = NumberBaselines.from_json
+            baselines = self._once(trained.folder, predictions, history, read, measure)
             verdict = judge_numbers(unseen, part, predictions, baselines, scale)
             self._keep(trained.folder, verdict)
         return html.page(
@@ -71,41 +67,6 @@ class RegressionPage(FinetunePage):
             page_parts.cost(history, trained.saved, self.options, len(self.train), self.train.kind),
             page_parts.settings(asdict(self.options)),
         )
-
-    def _number_baselines(
-        self,
-        folder: Path,
-        unseen: Dataset,
-        predictions: Predictions,
-        history: History,
-        scale: TargetScale,
-    ) -> NumberBaselines | None:
-        """Return the baselines stored in the run, or measure and store them; None if they fail."""
-        if not self.options.baselines:
-            return None
-        path = folder / BASELINES
-        try:
-            return NumberBaselines.from_json(json.loads(path.read_text()))
-        except (OSError, ValueError, TypeError, KeyError):
-            pass  # not measured yet, or the file is incomplete
-        each = max(predictions.seconds / max(len(predictions.numbers), 1), 1e-6)
-        limit = duration.seconds(self.options.time) if self.options.time != AUTO else 0.0
-        most = int(frozen_limit(history.seconds, limit) / each)
-        try:
-            found = measure_number_baselines(
-                self.train,
-                unseen,
-                scale,
-                start=self.start,
-                frozen=most,
-                workers=self.workers,
-                device=self.options.device,
-            )
-        except Exception as error:  # a failed baseline must not cost the user the page
-            print(f"warning: the page has no baselines: {type(error).__name__}, {error}", file=sys.stderr)
-            return None
-        write_atomically(path, json.dumps(found.to_json()).encode() + b"\n", parents=False)
-        return found
 
     def _doubts(self, history: History, trained: TrainResult, part: str) -> list[str]:
         found = [*self.leaked, stalled(history.values("loss"), 1.0)]
