@@ -155,7 +155,7 @@ def test_the_loss_of_a_mixture_of_labels_is_the_mixture_of_their_losses() -> Non
         ({"loss": "focal", "class_balance": 1.0}, "class_balance: got 1 with the loss focal"),
         ({"gamma": 3.0}, "gamma: got 3 with the loss cross-entropy, expected the loss focal"),
         ({"loss": "focal", "margin": 0.1}, "margin: got 0.1 with the loss focal"),
-        ({"loss": "hinge"}, "loss: got 'hinge', expected cross-entropy, focal or asymmetric"),
+        ({"loss": "hinge"}, "loss: got 'hinge', expected cross-entropy, focal, asymmetric or ordinal"),
         ({"loss": "focal", "gamma": -1.0}, "gamma: got -1"),
     ],
 )

@@ -107,7 +107,7 @@ def pretrain(
     if run.finished:
         return reopen(run, require_mae, page=page)
     with run.locked():
-        saved = Pretrained(model, inputs)
+        saved = Pretrained(model, inputs, license=before.license if before else "")
         run.describe(saved)
         task = Pretraining(model, inputs, chosen)
         samples = sheet_samples(prepared)

@@ -20,6 +20,7 @@ from kakera.formats.native import load_model, save_model
 from kakera.model.network import Network
 from kakera.storage import write_atomically
 from kakera.training.metrics_report import ClassResult, Evaluation, TargetResult
+from kakera.training.ordinal import with_rank_measures
 from kakera.training.predictions import Predictions
 from kakera.training.run import Run
 
@@ -114,6 +115,7 @@ def _complete(
         with _after_the_weights(run.folder):
             predictions = predict_part(saved, held_out, workers, run.dist, device)
             evaluation = evaluate_part(predictions, held_out, saved)
+            evaluation = with_rank_measures(evaluation, run.config, saved.classes)
             run.dist.on_rank_zero(lambda: _write_evaluation(run, evaluation))
     trained = TrainResult(run.folder, saved, evaluation, run.dist.is_main)
     if page is not None and trained.is_main and not (run.folder / REPORT).exists():

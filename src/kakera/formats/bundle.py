@@ -68,6 +68,8 @@ class Pretrained(Generic[M_co]):
     """The least probability of each class that a multi-label model predicts; empty: 0.5 for each."""
     targets: TargetScale | None = None
     """Mean and standard deviation of the targets of a regression model; None for other models."""
+    license: str = field(default="", compare=False)
+    """Licence of the weights that this model was made from, if their card states one; empty: unknown."""
 
     def __post_init__(self) -> None:
         # A class is an index, so names must be unique: repeated names get a number, and a note tells so.

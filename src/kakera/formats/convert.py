@@ -15,7 +15,7 @@ from kakera.formats.folder import require_free, write_folder
 from kakera.formats.foreign import mae, timm_writer, transformers_writer
 from kakera.formats.load import load
 from kakera.formats.onnx import export
-from kakera.formats.regression import require_classes
+from kakera.formats.regression import encoder_of, require_classes
 from kakera.formats.verify import max_abs_diff
 from kakera.option_fields import renamed
 from kakera.out_of_memory import memory_for
@@ -92,7 +92,7 @@ def convert(
     """
     saved, target = load(source, image_size=image_size, channels=channels), Path(target)
     if encoder:
-        saved = Pretrained(saved.encoder, saved.inputs, notes=saved.notes)
+        saved = encoder_of(saved)
     elif saved.regression:
         require_classes(saved, "add --encoder to convert its encoder, or predict with kakera")
     coloured = to == "transformers" and channels is None and _grey(saved)

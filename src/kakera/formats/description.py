@@ -40,6 +40,7 @@ def check(content: object, tensors: Collection[str]) -> None:
     values = mapping("description", content)
     kind = one_of("kind", values["kind"], KINDS)
     inputs_of(values["inputs"])
+    words("license", [values.get("license", "")])
     if kind in ("classifier", "cnn"):
         classes = words("classes", values.get("classes", ()))
         targets_of(values.get("targets"), len(classes))

@@ -18,13 +18,14 @@ from kakera.formats.detect import read_file
 from kakera.formats.doubts import position_warning
 from kakera.formats.foreign import jax, timm, transformers
 from kakera.formats.foreign.image_processors import cropped
+from kakera.formats.license import license_words, read_license
 from kakera.formats.native import DESCRIPTION, WEIGHTS, load_model
 from kakera.formats.weights import INDEX, PICKLE, PICKLES, read_weights
 from kakera.option_fields import renamed
 
 PART = re.compile(r"-\d+-of-\d+\.")  # one of several weights files, such as model-00001-of-00003.safetensors
 FILES = (WEIGHTS, f"{WEIGHTS}{INDEX}", PICKLE, f"{PICKLE}{INDEX}")
-CONFIG, PREPROCESSING, CARD = "config.json", "preprocessor_config.json", "README.md"
+CONFIG, PREPROCESSING = "config.json", "preprocessor_config.json"
 
 
 @renamed(size="image_size")
@@ -65,7 +66,8 @@ def load(
         note = f"weights converted from {before} to {after}"
         saved = replace(saved, notes=(*saved.notes, note))
     saved.model.eval()
-    saved = replace(saved, notes=(*saved.notes, *position_warning(saved.model)))
+    license = (license_words(saved.license),) if saved.license else ()
+    saved = replace(saved, notes=(*saved.notes, *license, *position_warning(saved.model)))
     return adapt(saved, size=image_size, channels=channels, classes=classes)
 
 
@@ -86,13 +88,14 @@ def _load(source: str | Path, revision: str | None, token: str | None, *, whole:
         return _file(place)
     if not (place / CONFIG).exists() or (place / DESCRIPTION).exists():
         return load_model(place)
-    saved = _folder(place, name, whole=whole)
-    return replace(saved, notes=(*saved.notes, *_licence(place / CARD)))
-
-
-def _folder(place: Path, name: str, *, whole: bool) -> Pretrained:
-    """Read a folder with a `config.json` of timm or transformers and the weights beside it."""
     config = _json(place / CONFIG)
+    saved = _folder(place, name, config, whole=whole)
+    license, notes = read_license(place, config)
+    return replace(saved, license=license or saved.license, notes=(*saved.notes, *notes))
+
+
+def _folder(place: Path, name: str, config: dict[str, Any], *, whole: bool) -> Pretrained:
+    """Read a folder with a `config.json` of timm or transformers and the weights beside it."""
     preprocessing = _json(place / PREPROCESSING) if (place / PREPROCESSING).exists() else {}
     files = [place / file for file in FILES]
     weights = next((file for file in files if file.exists()), files[0])
@@ -148,10 +151,3 @@ def _json(path: Path) -> dict[str, Any]:
         got = f"a {type(content).__name__}"
         raise RunError(str(path), got=got, expected="a JSON object", do="copy it again")
     return content
-
-
-def _licence(card: Path) -> tuple[str, ...]:
-    """Return the licence in the header of a model card, as a note."""
-    head = card.read_text(errors="replace")[:4000] if card.exists() else ""
-    match = re.search(r"\A---\n(?:.*\n)*?license: *(\S+)", head)
-    return (f"licence {match[1]}",) if match else ()

@@ -88,7 +88,8 @@ def describe(saved: Pretrained) -> dict[str, Any]:
     labels |= describe_thresholds(saved.thresholds)
     if saved.targets is not None:
         labels |= {"targets": {"mean": list(saved.targets.mean), "std": list(saved.targets.std)}}
-    return {**saved.model.describe(), **labels, "inputs": saved.inputs.to_json()}
+    license = {"license": saved.license} if saved.license else {}
+    return {**saved.model.describe(), **labels, **license, "inputs": saved.inputs.to_json()}
 
 
 def load_model(folder: str | Path) -> Pretrained:
@@ -139,7 +140,7 @@ def assemble(folder: Path, read: Callable[[], dict[str, Tensor]]) -> Pretrained:
     require_numbers({name: weights[name] for name in sorted(floats)}, str(folder / WEIGHTS))
     fill(saved.model, {name: t.float() if name in floats else t for name, t in weights.items()})
     saved.model.eval()
-    return replace(saved, notes=(*saved.notes, *notes))
+    return replace(saved, notes=(*saved.notes, *notes), license=description.get("license", ""))
 
 
 def build(description: dict[str, Any]) -> Pretrained:

@@ -75,4 +75,5 @@ def encoder_of(saved: Pretrained) -> Pretrained:
         >>> encoder_of(Pretrained(model, InputSpec(1, 28, 28, (0.5,), (0.5,)), ("cat", "dog"))).model.kind
         'encoder'
     """
-    return Pretrained(saved.encoder, saved.inputs, notes=saved.notes, resampling=saved.resampling)
+    notes, resampling, license = saved.notes, saved.resampling, saved.license
+    return Pretrained(saved.encoder, saved.inputs, notes=notes, resampling=resampling, license=license)

@@ -27,6 +27,7 @@ NEW = {  # options that old runs do not have, with the value that matches their 
     "class_weight": 0.0,
     "sampler": "random",
     "loss": "cross-entropy",
+    "class_order": [],
     "gamma": 2.0,
     "gamma_neg": 4.0,
     "gamma_pos": 1.0,

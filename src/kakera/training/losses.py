@@ -15,7 +15,10 @@ from kakera.errors import OptionError
 from kakera.training.options import FinetuneOptions
 
 TINY = 1e-7  # smallest base of a power: the gradient of x ** gamma is infinite at 0 for a gamma below 1
-OWNERS = {"gamma": "focal", "gamma_neg": "asymmetric", "gamma_pos": "asymmetric", "margin": "asymmetric"}
+OWNERS = {
+    **{"gamma": "focal", "gamma_neg": "asymmetric", "gamma_pos": "asymmetric", "margin": "asymmetric"},
+    "class_order": "ordinal",
+}
 
 
 def focal_loss(
@@ -86,7 +89,8 @@ def classification_loss(
 ) -> Float[Tensor, ""]:
     """Return the mean loss of logits for soft targets: the one that `options.loss` names.
 
-    `weights` are those of the classes, or of the true labels with several labels for a file.
+    `weights` are those of the classes, or of the true labels with several labels for a file. The ordinal loss
+    is the cross entropy of its soft targets, see `ordinal_targets`.
 
     Example:
 
@@ -118,7 +122,10 @@ def require_loss(options: FinetuneOptions, *, multi_label: bool) -> None:
     if options.loss == "asymmetric" and not multi_label:
         got, expected = "asymmetric for files with one label", "cross-entropy or focal"
         raise OptionError("loss", got=got, expected=expected, do="choose one of them")
-    if options.loss != "cross-entropy" and options.class_balance:
+    if options.loss == "ordinal" and multi_label:
+        got, expected = "ordinal for files with several labels", "one label for each file"
+        raise OptionError("loss", got=got, expected=expected, do="choose cross-entropy or asymmetric")
+    if options.loss not in ("cross-entropy", "ordinal") and options.class_balance:
         got = f"{options.class_balance:g} with the loss {options.loss}"
         do = "use --class-weight, or the loss cross-entropy"
         raise OptionError("class_balance", got=got, expected="0, as it adjusts a cross entropy", do=do)
@@ -126,5 +133,6 @@ def require_loss(options: FinetuneOptions, *, multi_label: bool) -> None:
     for name, owner in OWNERS.items():
         value = getattr(options, name)
         if value != getattr(plain, name) and options.loss != owner:
-            got, do = f"{value:g} with the loss {options.loss}", f"add --loss {owner}, or leave it out"
+            words = " ".join(value) if isinstance(value, tuple) else f"{value:g}"
+            got, do = f"{words} with the loss {options.loss}", f"add --loss {owner}, or leave it out"
             raise OptionError(name, got=got, expected=f"the loss {owner}", do=do)

@@ -60,8 +60,9 @@ class Evaluation:
     are the true classes (None above 100 classes), and `confused`: true class, predicted class and number of
     files of the 100 most frequent errors, most frequent first. Multi-label: `mean_average_precision`,
     `micro_f1` and `macro_f1` at the `thresholds` of the classes, None for 0.5. Regression: `per_target`, the
-    errors of each predicted number. Measures of the other kinds are None. All measures and `count` leave the
-    `unlabelled` samples out. See `evaluate`.
+    errors of each predicted number. Ordered classes: `rank_error`, the mean distance in ranks, and
+    `quadratic_kappa`, see `with_rank_measures`. Measures of the other kinds are None. All measures and
+    `count` leave the `unlabelled` samples out. See `evaluate`.
     """
 
     count: int
@@ -79,6 +80,8 @@ class Evaluation:
     confused: tuple[tuple[str, str, int], ...] | None = None
     thresholds: tuple[float, ...] | None = None
     per_target: tuple[TargetResult, ...] | None = None
+    rank_error: float | None = None
+    quadratic_kappa: float | None = None
 
     @property
     def regression(self) -> bool:
@@ -122,6 +125,8 @@ class Evaluation:
             parts += [f"balanced {_percent(self.balanced_accuracy)}"]
             parts += [f"top-5 {_percent(self.top5)}"] if self.top5 is not None else []
             parts += [f"log loss {self.log_loss:.3f}"] if self.log_loss is not None else []
+            parts += [f"rank error {self.rank_error:.3f}"] if self.rank_error is not None else []
+            parts += [f"kappa {self.quadratic_kappa:.3f}"] if self.quadratic_kappa is not None else []
         notes = [f"{self.count} sample{'' if self.count == 1 else 's'}"]
         notes += [f"{self.unlabelled} without a label left out"] if self.unlabelled else []
         notes += ["each class at its own threshold"] if self.thresholds else []

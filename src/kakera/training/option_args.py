@@ -227,8 +227,11 @@ class FinetuneArgs(SoundArgs, LearningArgs, DataArgs, total=False):
     """weight rare classes in the loss by (number of files) to this negative power; 0: none, 1: balanced"""
     sampler: Literal["random", "balanced"]
     """order of the training files; balanced: each class equally often, files of rare classes repeatedly"""
-    loss: Literal["cross-entropy", "focal", "asymmetric"]
-    """training loss; focal: Lin et al. 2017; asymmetric (files with several labels): Ridnik et al. 2021"""
+    loss: Literal["cross-entropy", "focal", "asymmetric", "ordinal"]
+    """training loss; focal: Lin et al. 2017; asymmetric (files with several labels): Ridnik et al. 2021;
+    ordinal (ordered classes): Díaz & Marathe 2019"""
+    class_order: tuple[str, ...]
+    """ordinal loss: all classes, lowest first; empty: classes whose names are numbers, by value"""
     gamma: float
     """focal loss: how much it lowers the loss of files that are already right; 0: cross entropy"""
     gamma_neg: float

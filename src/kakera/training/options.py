@@ -220,8 +220,11 @@ class FinetuneOptions(SoundOptions, LearningOptions, DataOptions):
     """weight rare classes in the loss by (number of files) to this negative power; 0: none, 1: balanced"""
     sampler: Literal["random", "balanced"] = "random"
     """order of the training files; balanced: each class equally often, files of rare classes repeatedly"""
-    loss: Literal["cross-entropy", "focal", "asymmetric"] = "cross-entropy"
-    """training loss; focal: Lin et al. 2017; asymmetric (files with several labels): Ridnik et al. 2021"""
+    loss: Literal["cross-entropy", "focal", "asymmetric", "ordinal"] = "cross-entropy"
+    """training loss; focal: Lin et al. 2017; asymmetric (files with several labels): Ridnik et al. 2021;
+    ordinal (ordered classes): Díaz & Marathe 2019"""
+    class_order: tuple[str, ...] = ()
+    """ordinal loss: all classes, lowest first; empty: classes whose names are numbers, by value"""
     gamma: float = within(2.0, 0.0, 100.0)
     """focal loss: how much it lowers the loss of files that are already right; 0: cross entropy"""
     gamma_neg: float = within(4.0, 0.0, 100.0)

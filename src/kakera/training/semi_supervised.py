@@ -26,6 +26,7 @@ from kakera.model.resnet import ResNet
 from kakera.training.batch_augment import distort, time_freq_masked
 from kakera.training.class_shares import log_prior
 from kakera.training.options import FinetuneOptions
+from kakera.training.ordinal import ORDINAL, class_ranks
 from kakera.training.plan import TrainingPlan
 from kakera.training.regression import Regression
 from kakera.training.tasks import Classification
@@ -130,12 +131,14 @@ def task_of(saved: Pretrained[Classifier | ResNet], plan: TrainingPlan) -> Class
     options, labels = plan.options, plan.train.labels
     assert isinstance(options, FinetuneOptions)
     if plan.unlabelled is not None:
-        return SemiSupervised(saved.model, saved.inputs, options, labels=labels, steps=plan.steps)
-    if saved.targets is not None:
+        task = SemiSupervised(saved.model, saved.inputs, options, labels=labels, steps=plan.steps)
+    elif saved.targets is not None:
         task = Regression(saved.model, saved.inputs, options, saved.targets)
     else:
         several = saved.multi_label
         task = Classification(saved.model, saved.inputs, options, multi_label=several, labels=labels)
+    if options.loss == ORDINAL:
+        task.ranks = class_ranks(saved.classes, options.class_order)
     task.stored_layers = 0 if plan.frozen is None else plan.frozen.layers
     return task
 

@@ -26,6 +26,7 @@ from kakera.training.frozen_start import FrozenStart
 from kakera.training.losses import classification_loss
 from kakera.training.masks import Masks
 from kakera.training.options import FinetuneOptions, PretrainOptions
+from kakera.training.ordinal import ordinal_targets
 
 
 class Pretraining:
@@ -98,6 +99,7 @@ class Classification:
     ) -> None:
         self.model = model
         self.depth = model.drop_path_layers
+        self.ranks: tuple[int, ...] = ()  # of ordered classes
         self.stored_layers = 0  # with these lowest layers, `pictures` of a batch are the tokens after them
         self.classes, self.inputs, self.options, self.multi_label = (
             model.classes,
@@ -184,7 +186,11 @@ class Classification:
         """Return the soft targets (b, classes) of labels (b,), or of multi-label ones (b, classes)."""
         if self.multi_label:
             return labels.float()
-        hot = functional.one_hot(labels, self.classes).float()
+        hot = (
+            ordinal_targets(labels, self.ranks)
+            if self.ranks
+            else functional.one_hot(labels, self.classes).float()
+        )
         return hot * (1 - self.options.label_smoothing) + self.options.label_smoothing / self.classes
 
     def _survive(self, batch: Batch) -> Tensor:

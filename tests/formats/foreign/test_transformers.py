@@ -254,7 +254,7 @@ def test_what_was_found_and_assumed_is_said(tmp_path: Path) -> None:
     notes = load(folder).notes
     assert notes[0] == "transformers ViTModel"
     assert "assumed" in notes[1]
-    assert notes[2] == "licence cc-by-nc-4.0"
+    assert notes[2] == "licence cc-by-nc-4.0: no commercial use"
 
 
 def changed(folder: Path, **values: Any) -> Path:

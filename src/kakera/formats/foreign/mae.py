@@ -148,6 +148,7 @@ def write(saved: Pretrained) -> bytes:
     tensors = names.write(saved.model.state_dict(), _rows(saved), source="mae", axes=_axes(saved))
     shape, model = saved.encoder.config, saved.model
     own: dict[str, Any] = {"heads": shape.heads, "inputs": saved.inputs.to_json()}
+    own |= {"license": saved.license} if saved.license else {}
     own |= {"classes": list(saved.classes), "multi_label": saved.multi_label}
     own |= describe_thresholds(saved.thresholds)
     if model.reconstructs:
@@ -168,6 +169,7 @@ def _build(tensors: Mapping[str, Tensor], own: Mapping[str, Any], name: str, why
     width, channels, *patch = tensors["patch_embed.proj.weight"].shape
     count = tensors["pos_embed"].shape[1] - 1
     notes = [f"a file of MAE's code, {why}", LICENCE]
+    (license,) = words("license", [own.get("license", "")])
     if "inputs" in own:
         inputs = inputs_of(own["inputs"])
         notes = ["a file in MAE's layout, written by kakera"]
@@ -201,7 +203,8 @@ def _build(tensors: Mapping[str, Tensor], own: Mapping[str, Any], name: str, why
         classes = words("classes", own.get("classes")) if own.get("classes") else tuple(numbers)
         model = Classifier(encoder, len(classes), "mean" if "fc_norm.weight" in tensors else "class")
     several, thresholds = flag("multi_label", own.get("multi_label", False)), thresholds_of(own)
-    return Pretrained(model, inputs, classes, several, tuple(notes), thresholds=thresholds)
+    saved = Pretrained(model, inputs, classes, several, tuple(notes), thresholds=thresholds)
+    return replace(saved, license=license)
 
 
 def _rows(saved: Pretrained) -> tuple[Row, ...]:

@@ -18,6 +18,7 @@ from kakera.formats import names, prefix_tokens
 from kakera.formats.bundle import Pretrained
 from kakera.formats.classes import describe_thresholds
 from kakera.formats.foreign.timm import table
+from kakera.formats.license import card_license
 from kakera.formats.native import WEIGHTS
 from kakera.inputs import InputSpec
 
@@ -129,8 +130,10 @@ def card(saved: Pretrained) -> str:
     head = ["---", "library_name: timm", "tags: [vision, timm, kakera]"]
     head += ["pipeline_tag: image-classification"] if classes else []
     does = [f"It classifies {len(classes)} classes: {', '.join(classes)}."] if classes else []
+    license, licence = card_license(saved.license)
     text = [
         *head,
+        *license,
         "---",
         "",
         f"# A Vision Transformer for timm, written by kakera {kakera.__version__}",
@@ -144,7 +147,7 @@ def card(saved: Pretrained) -> str:
         ),
         *does,
         "",
-        "Its licence is the licence of the data and weights that it was made from.",
+        licence,
         "",
     ]
     return "\n".join(text)

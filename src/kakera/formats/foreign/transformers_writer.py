@@ -35,6 +35,7 @@ from kakera.formats.foreign.transformers_names import (
     unscaled,
     without_key_biases,
 )
+from kakera.formats.license import card_license
 from kakera.formats.names import Row
 from kakera.formats.native import WEIGHTS
 from kakera.sound.spec import PRESETS
@@ -210,10 +211,12 @@ def card(saved: Pretrained) -> str:
     classifies = saved.model.classifies
     head = ["---", "library_name: transformers", f"tags: [{'audio' if sound else 'vision'}, kakera]"]
     head += [f"pipeline_tag: {'audio' if sound else 'image'}-classification"] if classifies else []
+    license, licence = card_license(saved.license)
     does = [f"It classifies {len(saved.classes)} classes: {', '.join(saved.classes)}."] if classifies else []
     return "\n".join(
         [
             *head,
+            *license,
             "---",
             "",
             f"# {kind_of(saved).architecture(saved)}, written by kakera {kakera.__version__}",
@@ -224,7 +227,7 @@ def card(saved: Pretrained) -> str:
             "`preprocessor_config.json` may stretch pictures to this size; kakera crops the centre.",
             *does,
             "",
-            "Its licence is the licence of the data and weights that it was made from.",
+            licence,
             "",
         ]
     )

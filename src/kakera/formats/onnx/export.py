@@ -16,6 +16,7 @@ import kakera
 from kakera.errors import missing_extra
 from kakera.formats.bundle import Pretrained
 from kakera.formats.classes import describe_thresholds
+from kakera.formats.license import card_license
 from kakera.formats.onnx.graph import graph_of
 from kakera.formats.onnx.inputs import input_of
 
@@ -107,10 +108,12 @@ def card(saved: Pretrained) -> str:
         else []
     )
     classes = [f"Classes: {', '.join(saved.classes)}."] if saved.classes else []
+    license, licence = card_license(saved.license)
     lines = [
         "---",
         "library_name: onnxruntime",
         "tags: [onnx, kakera]",
+        *license,
         "---",
         "",
         f"# An ONNX graph, written by kakera {kakera.__version__}",
@@ -121,7 +124,7 @@ def card(saved: Pretrained) -> str:
         *masked,
         *classes,
         "",
-        "Its licence is the licence of the data and weights that it was made from.",
+        licence,
         "",
     ]
     return "\n".join(lines)
