@@ -96,7 +96,7 @@ def test_the_licence_goes_from_weights_into_all_that_is_trained_and_converted(
     for to in ("transformers", "timm", "onnx"):
         kakera.convert(tmp_path / "tuned", tmp_path / to, to=to)
         assert metadata_load(tmp_path / to / "README.md")["license"] == "cc-by-nc-4.0"
-    kakera.convert(tmp_path / "mae", tmp_path / "mae.pth", to="mae")
+    kakera.convert(tmp_path / "mae", tmp_path / "mae.pth", to="mae", encoder=True)
     assert kakera.load(tmp_path / "mae.pth").license == "cc-by-nc-4.0"
     assert kakera.load(tmp_path / "transformers").license == "cc-by-nc-4.0"
 
