@@ -106,7 +106,10 @@ def merged_tokens(
         >>> tokens.shape[1] == 50 - sum(counts), sizes.sum().item()
         (True, 50.0)
     """
-    prefix = 1 + encoder.config.registers
+    if encoder.config.rotary:
+        got, do = "rotary positions, which merged tokens do not have", "set merge to ()"
+        raise OptionError("merge", got=got, expected="an encoder with a table of positions", do=do)
+    prefix = encoder.config.prefix_tokens
     sizes, bias = z.new_ones(z.shape[:2], dtype=torch.float32), None
     for number, (block, count) in enumerate(zip(encoder.layers, counts, strict=True), start=1):
         assert isinstance(block, Block)
