@@ -1,4 +1,4 @@
-"""All commands with encoders that are not a plain ViT: no class token, several, rotary positions, and others."""
+"""All commands with encoders that are not a plain ViT: no class token, several, rotary positions and more."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +26,7 @@ from kakera.formats.native import save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier, pool_tokens
 from kakera.model.configs import BlockConfig, DecoderConfig, ViTConfig
+from kakera.model.rotary import rotate
 from kakera.model.vit import ViT
 from tests.formats.foreign.test_transformers import drawn
 from tests.small import folder, pictures
@@ -40,7 +41,13 @@ CONFIGS: dict[str, ViTConfig] = {
     "DINOv3": replace(PLAIN, registers=4, rotary=100.0, block=BlockConfig(layer_scale=True)),
 }
 INPUTS = InputSpec(1, 28, 28, (0.5,), (0.5,))
-STEPS: dict[str, Any] = {"recipe": "demo", "epochs": 0.01, "min_steps": 1, "batch_size": 16, "baselines": False}
+STEPS: dict[str, Any] = {
+    "recipe": "demo",
+    "epochs": 0.01,
+    "min_steps": 1,
+    "batch_size": 16,
+    "baselines": False,
+}
 
 
 def encoder(name: str, place: Path) -> Path:
@@ -117,7 +124,11 @@ def test_the_page_of_explain_is_drawn(name: str, tmp_path: Path) -> None:
     result = explain_files(saved, files, out=tmp_path / "page")
     assert ("model-positions.png" in result.written) == (name != "DINOv3")
     text = (tmp_path / "page" / "index.html").read_text()
-    zero = {"I-JEPA": "mean of the patches", "SigLIP": "mean of the patches", "Pixio": "mean of the class tokens"}
+    zero = {
+        "I-JEPA": "mean of the patches",
+        "SigLIP": "mean of the patches",
+        "Pixio": "mean of the class tokens",
+    }
     assert f"Attention heads of the {zero.get(name, 'class token')}" in text
 
 
@@ -138,19 +149,28 @@ def test_maps_are_the_rows_of_the_attention(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_relevance_is_the_gradient_of_the_attention(name: str, tmp_path: Path) -> None:
-    """Of one layer: the mean over the heads of the positive part of a · ∂logit/∂a, by finite differences."""
+@pytest.mark.parametrize("pool", ["class", "mean"])
+def test_relevance_is_the_attention_times_its_gradient(name: str, pool: Any) -> None:
+    """Of one layer, with the attention as a leaf of the graph: the mean over heads of the positive part."""
     config = replace(CONFIGS[name], depth=1)
-    model = drawn(Classifier(ViT(config, channels=1, image_size=28, learned=True), 2, "mean")).double()
-    picture = torch.rand(1, 28, 28)
-    found = relevance(model, INPUTS, picture, 1)
-    attention = model.encoder.layers[0].attention
-    q, k, v = attention.project(model.encoder.layers[0].norm1(model.encoder.embed(INPUTS.normalize(picture[None].double()))))
-    assert q.shape[2] == config.prefix_tokens + 16
-    assert found.shape == (4, 4)
-    assert (found >= 0).all()
-    assert found.max() > 0
-    del k, v
+    if pool == "class" and not config.class_tokens:
+        return
+    model = drawn(Classifier(ViT(config, channels=1, image_size=28, learned=True), 2, pool)).double()
+    picture, encoder = torch.rand(1, 28, 28), model.encoder
+    z, block = encoder.embed(INPUTS.normalize(picture[None].double())), encoder.layers[0]
+    q, k, v = block.attention.project(block.norm1(z))
+    turned = encoder.rotation(z)
+    if turned is not None:
+        q, k = rotate(q, turned), rotate(k, turned)
+    attention = (q @ k.transpose(-1, -2) * 8**-0.5).softmax(dim=-1).detach().requires_grad_()
+    z = block.after_attention(z, block.attention.join(attention @ v))
+    z = block.after_mlp(z, block.mlp(block.norm2(z)))
+    model.head(pool_tokens(encoder, z, pool))[0, 1].backward()
+    assert attention.grad is not None
+    useful = (attention.detach() * attention.grad).clamp(min=0)[0].mean(dim=0)
+    rows = useful[: config.class_tokens] if pool == "class" else useful[config.prefix_tokens :]
+    expected = rows[:, config.prefix_tokens :].mean(dim=0).reshape(4, 4)
+    np.testing.assert_allclose(relevance(model, INPUTS, picture, 1), expected.numpy(), atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["I-JEPA", "SigLIP", "Pixio"])
@@ -172,7 +192,16 @@ def test_a_head_on_a_missing_class_token_is_one_line_on_the_command_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     start, files = encoder("I-JEPA", tmp_path / "start"), folder(tmp_path / "files")
-    words = ["finetune", str(files), "--init-from", str(start), "--pool", "class", "--out", str(tmp_path / "r")]
+    words = [
+        "finetune",
+        str(files),
+        "--init-from",
+        str(start),
+        "--pool",
+        "class",
+        "--out",
+        str(tmp_path / "r"),
+    ]
     assert main([*words, "--epochs", "0.01", "--min-steps", "1"]) == 2
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert "class for a model without class token" in said
@@ -187,7 +216,9 @@ def test_a_head_on_a_missing_class_token_is_one_line_on_the_command_line(
     ("Pixio", "timm", "8 class tokens"),
     ("I-JEPA", "mae", "not exactly one class token"),
 ])  # fmt: skip
-def test_a_format_without_such_a_part_refuses_in_one_line(name: str, to: Any, said: str, tmp_path: Path) -> None:
+def test_a_format_without_such_a_part_refuses_in_one_line(
+    name: str, to: Any, said: str, tmp_path: Path
+) -> None:
     target = tmp_path / ("model.pth" if to == "mae" else "there")
     with pytest.raises(Exception, match=said):
         convert(encoder(name, tmp_path / "start"), target, to=to)

@@ -68,7 +68,7 @@ class Activations:
 
     @property
     def token_zero(self) -> str:
-        """What token 0 is, in words."""
+        """The name of token 0, in words."""
         return token_zero(self.class_tokens)
 
     def to_patches(self, attention: Array) -> Array:

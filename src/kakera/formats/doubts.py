@@ -33,7 +33,7 @@ def position_warning(model: Network) -> tuple[str, ...]:
     return (f"warning: all position embeddings of the {where} are equal, so it cannot locate patches",)
 
 
-def activation_doubt(
+def activation_warning(
     config: ViTConfig,
     architecture: str,
     pretrained_cfg: Mapping[str, Any],
@@ -47,7 +47,7 @@ def activation_doubt(
     Example:
 
         >>> from kakera.model.configs import SIZES
-        >>> activation_doubt(SIZES["base"], "vit_base_patch16_224", {}, {})
+        >>> activation_warning(SIZES["base"], "vit_base_patch16_224", {}, {})
         ()
     """
     if config.block.activation != "gelu" or "act_layer" in model_args:

@@ -96,6 +96,7 @@ def merged_tokens(
 
     Also return the number of patches in each token (b, k). With `first` above 0, the last layer merges
     nothing and computes only the first tokens, so k > m. A layer merges at most half of the patch tokens.
+    Raises OptionError for rotary positions.
 
     Example:
 

@@ -233,7 +233,7 @@ class ViT(Network):
         """Change the picture size to (height, width); patches keep their position embeddings.
 
         The top left corner stays the same, see `positions.crop_positions`. The position embeddings become a
-        new Parameter, so create the optimizer afterwards.
+        new Parameter, so create the optimizer afterwards. Raises OptionError for rotary positions.
         """
         if self.positions is None:
             expected, do = "a table of position embeddings", "train at one length, or choose another encoder"

@@ -35,14 +35,14 @@ ASSUMED: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def assumed(
+def default_preprocessing(
     model_type: str, channels: int, size: tuple[int, int]
 ) -> tuple[Mapping[str, Any], tuple[str, ...]]:
     """Return the preprocessing that transformers documents for a model type and inputs of `size`, and a note.
 
     Example:
 
-        >>> assumed("siglip_vision_model", 3, (224, 224))[1]
+        >>> default_preprocessing("siglip_vision_model", 3, (224, 224))[1]
         ('no preprocessor_config.json: defaults of SiglipImageProcessor assumed',)
     """
     if model_type not in ASSUMED or channels != 3:

@@ -19,7 +19,7 @@ from kakera.formats import names, prefix_tokens
 from kakera.formats.build import without_memory
 from kakera.formats.bundle import Pretrained
 from kakera.formats.description import inputs_of, thresholds_of
-from kakera.formats.doubts import activation_doubt
+from kakera.formats.doubts import activation_warning
 from kakera.formats.fields import flag, numbers, whole
 from kakera.formats.foreign import mae
 from kakera.formats.foreign.image_processors import CLIP, whole_patches
@@ -161,7 +161,7 @@ def _build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], source: str
     shape, notes = _shape(tensors, model_args, architecture)
     inputs, assumed = _inputs(tensors, config, own, shape)
     encoder = ViT(shape, channels=inputs.channels, image_size=inputs.size, learned=True)
-    doubt = activation_doubt(shape, architecture, config.get("pretrained_cfg") or {}, model_args)
+    doubt = activation_warning(shape, architecture, config.get("pretrained_cfg") or {}, model_args)
     named = architecture or "state dict without its architecture"
     notes = (f"timm {named}", *notes, *assumed, *doubt)
     if "head.weight" not in tensors:
@@ -264,7 +264,7 @@ def _inputs(
                 "positions", got=rows, expected=expected, do="add its config.json with img_size"
             )
         size, notes = [round(square**0.5) * side for side in patch], ("square pictures assumed",)
-    (height, width), cut = whole_patches((size, size) if isinstance(size, int) else size, patch)
+    (height, width), cut = whole_patches((size, size) if isinstance(size, int) else (size[0], size[1]), patch)
     notes += cut
     if rows and rows - Grid.cover((height, width), patch).count not in (0, 1, first):
         do = "use config.json and weights of the same model"

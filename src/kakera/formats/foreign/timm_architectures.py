@@ -14,8 +14,12 @@ HEADS = {
     **dict.fromkeys((1152, 1280, 1408, 1664), 16),
 }
 # Architectures with another number of heads than others of their width.
-OTHER_HEADS = {"vit_base_patch16_gap": 16, "vit_huge_plus_patch16_dinov3": 20, "vit_7b_patch16_dinov3": 32}
-OTHER_HEADS |= {"vit_giantopt_patch16_siglip": 16}
+OTHER_HEADS = {
+    "vit_base_patch16_gap": 16,
+    "vit_huge_plus_patch16_dinov3": 20,
+    "vit_7b_patch16_dinov3": 32,
+    "vit_giantopt_patch16_siglip": 16,
+}
 ACTIVATIONS: dict[str, Activation] = {
     "gelu": "gelu",
     "gelu_tanh": "gelu_tanh",
@@ -24,8 +28,13 @@ ACTIVATIONS: dict[str, Activation] = {
     "quickgelu": "quick_gelu",
 }
 # SigLIP's architectures with a tanh GELU; timm gives the others an exact one.
-TANH = ("patch32_siglip", "so400m_patch16_siglip", "giantopt_patch16_siglip", "large_patch16_siglip_512")
-TANH += ("large_patch16_siglip_gap_512",)
+TANH = (
+    "patch32_siglip",
+    "so400m_patch16_siglip",
+    "giantopt_patch16_siglip",
+    "large_patch16_siglip_512",
+    "large_patch16_siglip_gap_512",
+)
 # Parts of names of architectures with rotary or relative positions that kakera does not compute.
 OTHER_POSITIONS = ("_rope_", "eva02", "vit_pe_", "relpos", "rpn")
 ROTARY = 100.0  # base of DINOv3's rotary positions

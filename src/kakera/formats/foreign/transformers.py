@@ -20,7 +20,7 @@ from kakera.formats.bundle import Pretrained
 from kakera.formats.description import CHANNELS, require_values, thresholds_of
 from kakera.formats.fields import flag, mapping, number, numbers, one_of, whole
 from kakera.formats.foreign.ast_inputs import is_multi_label, recordings
-from kakera.formats.foreign.image_processors import assumed, crop_of
+from kakera.formats.foreign.image_processors import crop_of, default_preprocessing
 from kakera.formats.foreign.transformers_defaults import DEFAULTS, OF_KIND
 from kakera.formats.foreign.transformers_names import (
     AST_HEAD,
@@ -101,8 +101,16 @@ def _rows(kind: str, pre: str, ours: str, present: set[str], config: ViTConfig) 
     norm = NORM_OF_MEAN if f"{pre}{NORM_OF_MEAN}.weight" in present else NORM
     heads = AST_HEAD if kind == AST else HEADS
     short = any(name.endswith(".norm1.weight") for name in present)  # Pixio's names in files
-    more = {"short": short, "class_tokens": config.class_tokens}
-    return table(pre, ours, modern=modern, decoder=decoder, heads=heads, norm=norm, **more)
+    return table(
+        pre,
+        ours,
+        modern=modern,
+        decoder=decoder,
+        heads=heads,
+        norm=norm,
+        short=short,
+        class_tokens=config.class_tokens,
+    )
 
 
 def _build(config: Mapping[str, Any], preprocessing: Mapping[str, Any], present: set[str]) -> Pretrained:
@@ -139,7 +147,7 @@ def _build(config: Mapping[str, Any], preprocessing: Mapping[str, Any], present:
     if not any(name.startswith(("classifier.", "cls_classifier.")) for name in present):
         return Pretrained(encoder, inputs, notes=notes, resampling=resampling)
     classes = classes_of(config)
-    multi_label, more = several(config, len(classes))
+    multi_label, more = is_multi_label_config(config, len(classes))
     head_epsilon = shape.block.epsilon if kind == AST else None
     model = Classifier(encoder, len(classes), _pool(config, present), head_epsilon)
     notes, thresholds = (*notes, *more), thresholds_of(mapping("kakera", config.get("kakera") or {}))
@@ -159,12 +167,12 @@ def classes_of(config: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(labels[place] for place in range(len(labels)))
 
 
-def several(config: Mapping[str, Any], classes: int) -> tuple[bool, tuple[str, ...]]:
+def is_multi_label_config(config: Mapping[str, Any], classes: int) -> tuple[bool, tuple[str, ...]]:
     """Return True for a multi-label model, and a note if this follows only from the number of classes.
 
     Example:
 
-        >>> several({"model_type": "vit", "problem_type": "multi_label_classification"}, 3)
+        >>> is_multi_label_config({"model_type": "vit", "problem_type": "multi_label_classification"}, 3)
         (True, ())
     """
     problem = config.get("problem_type")
@@ -299,7 +307,7 @@ def inputs_of(
     require_values(channels, size)
     notes: tuple[str, ...] = ()
     if not preprocessing:
-        preprocessing, notes = assumed(model_type, channels, size)
+        preprocessing, notes = default_preprocessing(model_type, channels, size)
     normalize, rescale = (
         preprocessing.get(key) is None or flag(key, preprocessing[key])
         for key in ("do_normalize", "do_rescale")

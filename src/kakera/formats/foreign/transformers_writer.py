@@ -96,9 +96,9 @@ def _rows(saved: Pretrained, kind: Kind, ours: str) -> tuple[Row, ...]:
     pre = _before(kind, ours)
     if kind in (DINOV2, DINOV2_REGISTERS):
         return dinov2_table(pre, ours, gated=saved.encoder.config.block.gated)
-    more = {"short": kind is PIXIO, "class_tokens": saved.encoder.config.class_tokens}
+    count = saved.encoder.config.class_tokens
     heads, norm = AST_HEAD if kind is SOUND else HEADS, NORM_OF_MEAN if kind is BEIT else NORM
-    return table(pre, ours, heads=heads, norm=norm, **more)
+    return table(pre, ours, heads=heads, norm=norm, short=kind is PIXIO, class_tokens=count)
 
 
 def configuration(saved: Pretrained) -> dict[str, Any]:

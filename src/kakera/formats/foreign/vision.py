@@ -26,8 +26,8 @@ from kakera.formats.foreign.transformers import (
     classes_of,
     dinov2_inside,
     inputs_of,
+    is_multi_label_config,
     pair,
-    several,
 )
 from kakera.formats.foreign.vision_names import (
     CLIP,
@@ -176,7 +176,7 @@ def _build(
         got, expected = "a head on the mean of tokens without a norm", "a CLIP model without a head"
         raise OptionError("CLIP", got=got, expected=expected, do="fine-tune the CLIP model itself")
     classes = classes_of(config)
-    multi_label, more = several(config, len(classes))
+    multi_label, more = is_multi_label_config(config, len(classes))
     model = Classifier(encoder, len(classes), "normed mean")
     thresholds = thresholds_of(mapping("kakera", config.get("kakera") or {}))
     return Pretrained(model, inputs, classes, multi_label, (*notes, *more), kind.resampling, thresholds)
