@@ -20,7 +20,7 @@ IN, OUT = 256, 640  # large enough for gradients to take the same way
 THENS = {
     "nothing": lambda y: y,
     "gelu": functional.gelu,
-    "tanh gelu": lambda y: functional.gelu(y, approximate="tanh"),
+    "gelu_tanh": lambda y: functional.gelu(y, approximate="tanh"),
 }
 
 

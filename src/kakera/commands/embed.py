@@ -16,7 +16,7 @@ from kakera.errors import UnreadableFileError
 from kakera.formats.bundle import Pretrained
 from kakera.formats.inference import features
 from kakera.formats.load import load
-from kakera.model.classifier import Pooling
+from kakera.model.classifier import Pooling, default_pool
 from kakera.option_fields import Auto
 from kakera.training.device import moved_to_device
 from kakera.training.notes import noted
@@ -50,11 +50,10 @@ def embed(
     """Compute one embedding vector for each file, with a frozen encoder.
 
     `model` is a run folder or a loaded model: a classifier, a masked autoencoder, or an encoder alone.
-    `files`, `workers` and `device` are as in `predict`. `pool` is "class", "mean" or "class and mean", as in
-    `probe`; the default is the pool of the classifier, or "class" for a model without one. `layer` is a
-    number from 0 (tokens before the first layer) to the depth; −1 is the last layer. The final norm is
-    applied. For a recording the vector is the mean over its windows. `engine` is "torch" (float32), "bf16"
-    or "int8", see docs/inference.md.
+    `files`, `workers` and `device` are as in `predict`. `pool` is as in `probe`; the default is the pool of
+    the classifier, or `default_pool` for a model without one. `layer` is a number from 0 (tokens before the
+    first layer) to the depth; −1 is the last layer. The final norm is applied. For a recording the vector is
+    the mean over its windows. `engine` is "torch" (float32), "bf16" or "int8", see docs/inference.md.
 
     Return the vectors (n, d) with their names. Raises OptionError for a wrong layer, RunError for the model
     or the device, and DataError as `predict` does.
@@ -70,7 +69,7 @@ def embed(
         (3, 64)
     """
     saved = model if isinstance(model, Pretrained) else noted(load(model), model)
-    chosen: Pooling = pool or saved.model.pool or "class"
+    chosen: Pooling = pool or saved.model.pool or default_pool(saved.encoder.config)
     dataset, broken = open_files(files, saved.inputs), list[UnreadableFileError]()
     with moved_to_device(saved, device):
         found, numbers = features(

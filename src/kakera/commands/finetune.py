@@ -45,6 +45,7 @@ from kakera.training.plan import TrainingPlan
 from kakera.training.planning.forecast import Forecast
 from kakera.training.planning.situation import situation_of
 from kakera.training.prepared import Prepared
+from kakera.training.recipes import read_recipe
 from kakera.training.run import Run
 from kakera.training.semi_supervised import DECAY, SemiSupervised, task_of
 
@@ -154,9 +155,29 @@ def _job(
     began, start = duration.started(), given["init_from"]
     before = noted(load(start), start) if start else None
     own = before and before.inputs
+    if before is not None:
+        given = with_pool(given, recipe, before)
     return TrainingJob.resolve(
         FinetuneOptions, data, recipe, given, own, announce=announce, started=began
     ), before
+
+
+def with_pool(given: dict[str, Any], recipe: str, before: Pretrained) -> dict[str, Any]:
+    """Return the options with the pool "mean" for an encoder without class token, which our recipes read.
+
+    A pool that the user or the user's recipe passed is not changed.
+
+    Example:
+
+        >>> from kakera import InputSpec, ViT
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> with_pool({"epochs": 1.0}, "few", saved)
+        {'epochs': 1.0}
+    """
+    own = recipe.endswith(".toml") and "pool" in read_recipe("finetune", recipe)
+    if "pool" in given or own or not before.model.has_attention or before.encoder.config.class_tokens:
+        return given
+    return {**given, "pool": "mean"}
 
 
 def prepare_finetuning(

@@ -29,7 +29,7 @@ from kakera.errors import DataError, StoppedError
 from kakera.formats.bundle import Pretrained
 from kakera.formats.inference import features, require_layers
 from kakera.formats.load import load
-from kakera.model.classifier import Pooling
+from kakera.model.classifier import Pooling, require_pool
 from kakera.option_fields import AUTO, renamed
 from kakera.out_of_memory import memory_for
 from kakera.progress import Progress, is_follower
@@ -161,12 +161,17 @@ def _planned(
     """
     saved = noted(load(start), start)
     given = {**options, "init_from": str(start)}
+    config = saved.encoder.config
+    if "pools" not in given and not config.class_tokens:
+        given["pools"] = ("mean", "attention") if config.attention_pool else ("mean",)
     chosen, prepared = resolve(ProbeOptions, data, "", given, saved.inputs)
     require_classes(prepared.dataset)
     if not len(held_out(prepared.dataset)[1]):
         do = "add a test split"
         raise DataError(prepared.dataset.name, got="no labelled test files", expected="at least one", do=do)
     require_layers(saved.encoder, chosen.layers)
+    for pool in chosen.pools:
+        require_pool(config, pool)
     free = announce and not chosen.finetune_recipe
     limit = duration.seconds(chosen.time) if chosen.time != AUTO else LIMIT if free else 0.0
     plan = estimate(chosen, prepared, saved)

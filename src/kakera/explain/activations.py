@@ -32,7 +32,8 @@ class Activations:
     """The tokens and the attention of one picture in all layers, as read-only arrays.
 
     Numbers are those of the lecture: layers and heads count from 1, token 0 is the class token, and tokens 1
-    … N are the patches. Layer 0 is the input of the first layer; −1 is the last layer. See `encode`.
+    … N are the patches. Layer 0 is the input of the first layer; −1 is the last layer. With several class
+    tokens, token 0 is their mean; without one, it is the mean of the patches. See `encode`.
 
     Example:
 
@@ -57,9 +58,30 @@ class Activations:
     vectors: Array
     """The patch vectors x_i (N, ph · pw · c) (lecture L2), scaled to 0 … 1."""
     tokens: Array
-    """The tokens z^(0) … z^(L), (L + 1, 1 + N, d), before the final norm."""
+    """The tokens z^(0) … z^(L), (L + 1, t + N, d), before the final norm; t = `prefix_tokens`."""
     attention: Array
-    """The attention a_ij of layers 1 … L, (L, heads, 1 + N, 1 + N); rows sum to 1 (lecture L5 ②)."""
+    """The attention a_ij of layers 1 … L, (L, heads, t + N, t + N); rows sum to 1 (lecture L5 ②)."""
+    class_tokens: int = 1
+    """The number of class tokens, which come first."""
+    prefix_tokens: int = 1
+    """The number of tokens before the patches: class tokens and registers."""
+
+    @property
+    def token_zero(self) -> str:
+        """The name of token 0, in words."""
+        return token_zero(self.class_tokens)
+
+    def to_patches(self, attention: Array) -> Array:
+        """Return the attention (…, 1 + N, N) of token 0 and each patch to the patches.
+
+        `attention` is (…, t + N, t + N).
+        """
+        columns = attention[..., self.prefix_tokens :]
+        if self.class_tokens == self.prefix_tokens == 1:
+            return columns
+        patches = columns[..., self.prefix_tokens :, :]
+        first = columns[..., : self.class_tokens, :] if self.class_tokens else patches
+        return np.concatenate([first.mean(axis=-2, keepdims=True), patches], axis=-2)
 
     @property
     def depth(self) -> int:
@@ -72,14 +94,14 @@ class Activations:
         return self.attention.shape[1]
 
     def attention_of(self, layer: int) -> Array:
-        """Return the attention (heads, 1 + N, 1 + N) of a layer 1 … L, or −1 for the last.
+        """Return the attention (heads, t + N, t + N) of a layer 1 … L, or −1 for the last.
 
         Raises OptionError for another layer.
         """
         return self.attention[self._layer(layer, 1) - 1]
 
     def tokens_of(self, layer: int) -> Array:
-        """Return the tokens z^(layer), (1 + N, d), of a layer 0 … L, or −1 for the last.
+        """Return the tokens z^(layer), (t + N, d), of a layer 0 … L, or −1 for the last.
 
         Raises OptionError for another layer.
         """
@@ -90,7 +112,7 @@ class Activations:
 
         Raises OptionError for another layer.
         """
-        return self.vectors if layer == RAW else self.tokens_of(layer)[1:]
+        return self.vectors if layer == RAW else self.tokens_of(layer)[self.prefix_tokens :]
 
     def token(self, number: int) -> int:
         """Return a token number 0 … N unchanged. Raises OptionError for another number."""
@@ -121,8 +143,7 @@ def encode(
     `picture` (c, H, W) has stored values (0 … scale, or log-mel). `width` is the number of pixel columns
     before padding; only patches that begin before it are used, and None uses all. `start` is the position of
     the first column, for the axes. The attention comes from the formula, while the model uses its own faster
-    method, see `Trace`. Raises OptionError if channels or size are not those of the model, or if the model
-    has registers.
+    method, see `Trace`. Raises OptionError if channels or size are not those of the model.
 
     Example:
 
@@ -132,10 +153,9 @@ def encode(
         >>> encode(encoder, inputs, torch.zeros(1, 8, 8)).attention.shape
         (3, 2, 5, 5)
     """
-    require_no_registers(encoder)
     depth, extent = encoder.config.depth, ValidArea.of(encoder, width)
     trace = Trace(attention=range(1, depth + 1), tokens=range(depth + 1))
-    batch = picture.unsqueeze(0).to(encoder.class_token)
+    batch = picture.unsqueeze(0).to(encoder.norm.weight)
     chosen = visible_index(None, extent.padding_mask(1, batch.device))
     encoder.tokens(inputs.normalize(batch), chosen, None, trace)
     shares = inputs.to_unit(batch)[..., : extent.width]
@@ -148,23 +168,21 @@ def encode(
         _frozen(patches.patchify(shares, encoder.config.patch, encoder.config.stride)[0]),
         _frozen(torch.cat([trace.tokens[layer] for layer in range(depth + 1)])),
         _frozen(torch.cat([trace.attention[layer] for layer in range(1, depth + 1)])),
+        encoder.config.class_tokens,
+        encoder.config.prefix_tokens,
     )
 
 
-def require_no_registers(encoder: ViT) -> None:
-    """Raise OptionError for an encoder with tokens other than the class token and the patches.
+def token_zero(class_tokens: int) -> str:
+    """Return in words what token 0 of `Activations` is, for a number of class tokens.
 
     Example:
 
-        >>> require_no_registers(ViT("nano", channels=1, image_size=8, seed=0))
+        >>> token_zero(1), token_zero(0)
+        ('class token', 'mean of the patches')
     """
-    if encoder.config.registers:
-        raise OptionError(
-            "model",
-            got=f"{encoder.config.registers} registers or distillation tokens",
-            expected="a class token and patches only",
-            do="choose another model",
-        )
+    several = "mean of the class tokens" if class_tokens else "mean of the patches"
+    return "class token" if class_tokens == 1 else several
 
 
 def as_bytes(shares: Num[Tensor, "*b c H W"]) -> NDArray[np.uint8]:

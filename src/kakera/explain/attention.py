@@ -12,8 +12,8 @@ from kakera.explain.activations import Activations, Array
 def head_maps(activations: Activations, layer: int = -1, token: int = 0) -> Array:
     """Return the attention a_ij of each head from one token to the patches, (heads, rows, cols).
 
-    The default token is the class token. Attention to the class token is not included, so a map sums to less
-    than 1. Raises OptionError for a layer or token that does not exist.
+    The default token is token 0, see `Activations`. Attention to class tokens and registers is not included,
+    so a map sums to less than 1. Raises OptionError for a layer or token that does not exist.
 
     Example:
 
@@ -24,7 +24,9 @@ def head_maps(activations: Activations, layer: int = -1, token: int = 0) -> Arra
         >>> head_maps(activations).shape
         (2, 2, 2)
     """
-    return activations.on_grid(activations.attention_of(layer)[:, activations.token(token), 1:])
+    return activations.on_grid(
+        activations.to_patches(activations.attention_of(layer))[:, activations.token(token)]
+    )
 
 
 def attention_map(
@@ -48,7 +50,7 @@ def attention_map(
 
 
 def rollout(activations: Activations) -> Array:
-    """Return the attention rollout (1 + N, 1 + N): the share of each input token in each output token.
+    """Return the attention rollout (t + N, t + N): the share of each input token in each output token.
 
     Rows sum to 1. It is Ã_L ⋯ Ã_1 with Ã_l = (A_l + I) / 2, where A_l is the mean over the heads (Abnar and
     Zuidema 2020, Sec. 3).
@@ -62,7 +64,7 @@ def rollout(activations: Activations) -> Array:
         >>> rollout(activations).sum(axis=1).round(3).tolist()
         [1.0, 1.0, 1.0, 1.0, 1.0]
     """
-    reach = np.eye(1 + activations.grid.count)
+    reach = np.eye(activations.prefix_tokens + activations.grid.count)
     for heads in activations.attention.astype(np.float64):
         reach = (heads.mean(axis=0) @ reach + reach) / 2
     return reach
@@ -82,7 +84,7 @@ def rollout_map(activations: Activations, token: int = 0) -> Array:
         >>> rollout_map(activations).shape
         (2, 2)
     """
-    return activations.on_grid(rollout(activations)[activations.token(token), 1:])
+    return activations.on_grid(activations.to_patches(rollout(activations))[activations.token(token)])
 
 
 Scale: TypeAlias = tuple[float, float]
@@ -112,8 +114,8 @@ def attention_distances(activations: Activations, scale: Scale = (1.0, 1.0)) -> 
     """Return the attention distance of each head (L, heads), in pixels by default.
 
     It is the distance between patch centres, weighted by a_ij, and the mean over patches i (Dosovitskiy et
-    al. 2021, Sec. 4.5). The class token has no position, so it is left out, and the rest of each row is
-    scaled to sum to 1.
+    al. 2021, Sec. 4.5). Class token and registers have no position, so they are left out, and the rest of
+    each row is scaled to sum to 1.
 
     Example:
 
@@ -124,7 +126,8 @@ def attention_distances(activations: Activations, scale: Scale = (1.0, 1.0)) -> 
         >>> attention_distances(activations).shape
         (3, 2)
     """
-    among = activations.attention[:, :, 1:, 1:].astype(np.float64)
+    first = activations.prefix_tokens
+    among = activations.attention[:, :, first:, first:].astype(np.float64)
     among = among / among.sum(axis=-1, keepdims=True)
     return (among * patch_distances(activations, scale)).sum(axis=-1).mean(axis=-1)
 

@@ -76,7 +76,7 @@ def patch_lines(encoder: ViT, inputs: InputSpec) -> LineSimilarity:
     grid, (height, width), (down, across) = encoder.grid, encoder.config.patch, encoder.config.step
     row, col = grid.rows // 2, grid.cols // 2
     box = row * down, col * across, height, width
-    return _compare(encoder, inputs, box, slice(1 + row * grid.cols + col, None, grid.count + 1))
+    return _compare(encoder, inputs, box, [encoder.config.prefix_tokens + row * grid.cols + col])
 
 
 def picture_lines(encoder: ViT, inputs: InputSpec) -> LineSimilarity:
@@ -88,10 +88,12 @@ def picture_lines(encoder: ViT, inputs: InputSpec) -> LineSimilarity:
         >>> picture_lines(ViT("nano", channels=1, image_size=8, seed=0), inputs).raw.shape
         (8, 8)
     """
-    return _compare(encoder, inputs, (0, 0, *inputs.size), slice(1, None))
+    return _compare(encoder, inputs, (0, 0, *inputs.size), slice(encoder.config.prefix_tokens, None))
 
 
-def _compare(encoder: ViT, inputs: InputSpec, box: tuple[int, int, int, int], read: slice) -> LineSimilarity:
+def _compare(
+    encoder: ViT, inputs: InputSpec, box: tuple[int, int, int, int], read: slice | list[int]
+) -> LineSimilarity:
     top, left, height, width = box
     shares = torch.zeros(height + 1, inputs.channels, *inputs.size)  # the last picture stays black
     for row in range(height):
@@ -106,13 +108,13 @@ def _compare(encoder: ViT, inputs: InputSpec, box: tuple[int, int, int, int], re
 
 @torch.inference_mode()
 def _tokens(
-    encoder: ViT, inputs: InputSpec, stored: Float[Tensor, "b c H W"], read: slice
+    encoder: ViT, inputs: InputSpec, stored: Float[Tensor, "b c H W"], read: slice | list[int]
 ) -> NDArray[np.float64]:
     """Return the mean over the tokens that `read` selects, (L + 1, b, d)."""
     layers, means = range(encoder.config.depth + 1), list[Tensor]()
     for part in stored.split(BATCH):
         trace = Trace(tokens=layers)
-        encoder.tokens(inputs.normalize(part.to(encoder.class_token)), None, None, trace)
+        encoder.tokens(inputs.normalize(part.to(encoder.norm.weight)), None, None, trace)
         means.append(torch.stack([trace.tokens[layer][:, read].double().mean(dim=1) for layer in layers]))
     return torch.cat(means, dim=1).cpu().numpy()
 

@@ -51,7 +51,7 @@ def head_grid(activations: Activations, token: int = 0) -> Image.Image:
 def summary(
     activations: Activations, layer: int = -1, relevant: Array | None = None, name: str = ""
 ) -> Image.Image:
-    """Plot a picture, the class token's attention in a layer, rollout, and relevance for class `name`.
+    """Plot a picture, the attention of token 0 in a layer, rollout, and relevance for class `name`.
 
     Relevance is left out if `relevant` is None.
 
@@ -67,7 +67,7 @@ def summary(
     maps = [attention_map(activations, layer), rollout_map(activations)] + (
         [] if relevant is None else [relevant]
     )
-    across = ["picture", "class token", "rollout"] + ([] if relevant is None else [name or "class"])
+    across = ["picture", activations.token_zero, "rollout"] + ([] if relevant is None else [name or "class"])
     tiles = [as_rgb(activations.picture), *(over(activations.picture, m) for m in maps)]
     return mosaic([tiles], across=across, axes=activations.axes)
 

@@ -97,7 +97,7 @@ def transformer_fields(
     """
     extent, depth = ValidArea.of(encoder, width), encoder.config.depth
     grid, (down, across), (height, side) = extent.grid, encoder.config.step, encoder.config.patch
-    row, col = grid.rows // 2, grid.cols // 2
+    row, col, first = grid.rows // 2, grid.cols // 2, encoder.config.prefix_tokens
     place = row * down + (height - 1) / 2, col * across + (side - 1) / 2
     chosen = visible_index(None, extent.padding_mask(len(pictures), pictures.device))
 
@@ -105,7 +105,7 @@ def transformer_fields(
         trace = Trace(tokens=range(depth + 1))
         encoder.tokens(x, chosen, None, trace)
         for layer in range(depth + 1):
-            yield trace.tokens[layer][:, 1 + row * grid.cols + col].sum(), place
+            yield trace.tokens[layer][:, first + row * grid.cols + col].sum(), place
 
     return _fields(pictures, centres, extent.width)
 

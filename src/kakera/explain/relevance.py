@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Num
 from torch import Tensor
 
-from kakera.explain.activations import Array, require_between, require_no_registers
+from kakera.explain.activations import Array, require_between
 from kakera.explain.extent import ValidArea
 from kakera.inputs import InputSpec
-from kakera.model.classifier import Classifier
+from kakera.model.classifier import Classifier, pooled_tokens
 from kakera.model.trace import Trace
 
 
@@ -24,11 +24,11 @@ def relevance(
 
     Chefer, Gur and Wolf 2021, "Generic attention-model explainability", Sec. 3.2: R = I, then for each layer
     R ← R + Ē R, where Ē is the mean over the heads of the positive part of a_ij · ∂logit/∂a_ij. The result is
-    read where the head of the model reads: the row of the class token, or the mean of the patches' rows. The
+    read where the head of the model reads: the rows of class tokens, or the mean of the patches' rows. The
     patches' own share I is left out.
 
     `picture` (c, H, W) has stored values. `width` is the number of pixel columns before padding, see
-    `encode`. Raises OptionError for a class that does not exist, and for a model with registers.
+    `encode`. Raises OptionError for a class that does not exist.
 
     Example:
 
@@ -37,20 +37,21 @@ def relevance(
         >>> relevance(model, inputs, torch.zeros(1, 8, 8), target=2).shape
         (2, 2)
     """
-    require_no_registers(model.encoder)
     require_between("class", target, 0, model.classes - 1)
     layers, extent = range(1, model.encoder.config.depth + 1), ValidArea.of(model.encoder, width)
     trace = Trace(attention=layers, pooling=layers)
     with torch.enable_grad():
         # The input needs a gradient, so that gradients exist even if all weights are frozen.
-        x = inputs.normalize(picture.unsqueeze(0).to(model.encoder.class_token)).requires_grad_()
+        x = inputs.normalize(picture.unsqueeze(0).to(model.encoder.norm.weight)).requires_grad_()
         logit = model(x, None, trace, extent.padding_mask(1, x.device))[0, target]
         slopes = torch.autograd.grad(logit, [trace.pooled[layer] for layer in layers])
-    own = torch.eye(1 + extent.grid.count, dtype=torch.float64, device=logit.device)
+    config = model.encoder.config
+    prefix, read = config.prefix_tokens, pooled_tokens(config, model.pool)
+    own = torch.eye(prefix + extent.grid.count, dtype=torch.float64, device=logit.device)
     reach = own
     for layer, slope in zip(layers, slopes, strict=True):
         change = slope @ trace.values[layer].detach().transpose(-2, -1)  # ∂logit/∂a_ij = (∂logit/∂h_i)ᵀ v_j
         useful = (trace.attention[layer].detach() * change).clamp(min=0)[0].double().mean(dim=0)
         reach = reach + useful @ reach
-    rows = (reach - own)[:1] if model.pool == "class" else (reach - own)[1:]
-    return rows[:, 1:].mean(dim=0).reshape(extent.grid.rows, extent.grid.cols).cpu().numpy()
+    rows = (reach - own)[:read] if read else (reach - own)[prefix:]
+    return rows[:, prefix:].mean(dim=0).reshape(extent.grid.rows, extent.grid.cols).cpu().numpy()

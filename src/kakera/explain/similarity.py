@@ -74,7 +74,10 @@ def similarity_map(
     """
     if activations.token(token) == 0:
         raise OptionError(
-            "token", got="0, the class token", expected="a patch, from 1 on", do="choose a patch"
+            "token",
+            got=f"0, the {activations.token_zero}",
+            expected="a patch, from 1 on",
+            do="choose a patch",
         )
     other = other or activations
     return other.on_grid(similarities(activations, other, layer)[token - 1])
@@ -83,13 +86,16 @@ def similarity_map(
 def position_similarity(encoder: ViT) -> Array:
     """Return the cosines of the position embeddings, (rows, cols, rows, cols).
 
-    Source: Dosovitskiy et al. 2021, Fig. 7.
+    Source: Dosovitskiy et al. 2021, Fig. 7. Raises OptionError for an encoder with rotary positions.
 
     Example:
 
         >>> position_similarity(ViT("nano", channels=1, image_size=8, seed=0)).shape
         (2, 2, 2, 2)
     """
-    vectors = encoder.positions.detach().cpu().numpy()[1:]
+    if encoder.positions is None:
+        expected, do = "an encoder with a table of position embeddings", "choose another model"
+        raise OptionError("positions", got="rotary ones", expected=expected, do=do)
+    vectors = encoder.positions.detach().cpu().numpy()[encoder.config.class_tokens :]
     grid = encoder.grid
     return cosine(vectors, vectors).reshape(grid.rows, grid.cols, grid.rows, grid.cols)

@@ -21,7 +21,7 @@ from kakera.formats.preparation import prepare
 from kakera.formats.target_scale import TargetScale
 from kakera.frontend import FrontEnd
 from kakera.inputs import InputSpec
-from kakera.model.classifier import Classifier, Pooling
+from kakera.model.classifier import Classifier, Pooling, default_pool
 from kakera.model.mae import MAE
 from kakera.model.network import Network
 from kakera.model.positions import Resampling
@@ -146,14 +146,17 @@ class Pretrained(Generic[M_co]):
     def embed(self, files: Files, *, pool: Pooling | None = None, layer: int = -1) -> NDArray[np.float32]:
         """Return one embedding of the frozen encoder for each file, (n, d), float32, in the order of `files`.
 
-        `pool` is "class", "mean" or "class and mean"; by default the pooling of the head, or the class token.
+        `pool` is as in `Classifier`; by default the pooling of the head, or `default_pool` of the encoder.
         `layer` is 0 (before the first layer) to the depth (after the last); −1 is the last. Raises
         OptionError for another layer, RunError for a CNN, and the errors of `prepare`.
         """
         from kakera.data.sources.files import open_files
         from kakera.formats.inference import features, whole
 
-        pooling, broken = pool or self.model.pool or "class", list[UnreadableFileError]()
+        pooling, broken = (
+            pool or self.model.pool or default_pool(self.encoder.config),
+            list[UnreadableFileError](),
+        )
         rows, _ = features(self, open_files(files, self.inputs), [layer], [pooling], unreadable=broken)
         return whole(rows[layer, pooling], broken)
 

@@ -13,7 +13,7 @@ from kakera.formats.fields import flag, mapping, number, numbers, one_of, whole,
 from kakera.formats.target_scale import TargetScale
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Pooling
-from kakera.model.configs import RESNETS, BlockConfig
+from kakera.model.configs import RESNETS, Activation, BlockConfig
 from kakera.sound.spec import PRESETS, SoundSpec
 
 KINDS = ("mae", "classifier", "encoder", "cnn")
@@ -178,6 +178,11 @@ def _check_config(values: Mapping[str, Any], tensors: Collection[str]) -> None:
         for side in sides:
             whole(name, side)
     whole("registers", values.get("registers", 0), least=0)
+    whole("class_tokens", values.get("class_tokens", 1), least=0)
+    if values.get("rotary", 0.0) != 0.0:
+        number("rotary", values["rotary"], positive=True)
+    for name in ("norm_pre", "attention_pool"):
+        flag(name, values.get(name, False))
 
 
 def _check_layers(where: str, values: Mapping[str, Any], tensors: Collection[str] | None) -> None:
@@ -191,5 +196,7 @@ def _check_layers(where: str, values: Mapping[str, Any], tensors: Collection[str
     for name, value in block.items():
         if isinstance(getattr(plain, name), bool):
             flag(f"{where}'s {name}", value)
+        elif name == "activation":
+            one_of(f"{where}'s {name}", value, get_args(Activation))
         else:
             number(f"{where}'s {name}", value, positive=True)

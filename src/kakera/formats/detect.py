@@ -46,13 +46,16 @@ def _read(path: Path, around: Mapping[str, Any], tensors: Mapping[str, Tensor]) 
         raise _refusal(
             path, "tensor names of transformers", "its config.json beside it", "name the folder of both"
         )
-    if PATCHES not in tensors or "pos_embed" not in tensors:
+    rotary = "pos_embed" not in tensors and timm.is_dinov3(tensors)
+    if PATCHES not in tensors or not ("pos_embed" in tensors or rotary):
         got = f"unknown tensor names ({', '.join(sorted(tensors)[:3])})"
         raise _refusal(path, got, "a Vision Transformer of MAE, AST or timm", "name another file")
-    if tensors[PATCHES].ndim != 4 or tensors["pos_embed"].ndim != 3:
+    if tensors[PATCHES].ndim != 4 or (not rotary and tensors["pos_embed"].ndim != 3):
         raise _refusal(
             path, "another number of axes", "a patch embedding of 4 axes, positions of 3", "name another file"
         )
+    if rotary:
+        return timm.read(tensors, str(path))
     if audiomae.is_audiomae(tensors) and "kakera" not in around:
         return audiomae.read(path, tensors)
     if mae.detect(around, tensors):

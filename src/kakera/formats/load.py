@@ -16,7 +16,7 @@ from kakera.formats.adapt import Classes, Size, adapt
 from kakera.formats.bundle import Pretrained
 from kakera.formats.detect import read_file
 from kakera.formats.doubts import position_warning
-from kakera.formats.foreign import jax, timm, transformers
+from kakera.formats.foreign import jax, timm, transformers, vision
 from kakera.formats.foreign.image_processors import cropped
 from kakera.formats.license import license_words, read_license
 from kakera.formats.native import DESCRIPTION, WEIGHTS, load_model
@@ -26,6 +26,7 @@ from kakera.option_fields import renamed
 PART = re.compile(r"-\d+-of-\d+\.")  # one of several weights files, such as model-00001-of-00003.safetensors
 FILES = (WEIGHTS, f"{WEIGHTS}{INDEX}", PICKLE, f"{PICKLE}{INDEX}")
 CONFIG, PREPROCESSING = "config.json", "preprocessor_config.json"
+PROCESSOR = "processor_config.json"
 
 
 @renamed(size="image_size")
@@ -96,7 +97,7 @@ def _load(source: str | Path, revision: str | None, token: str | None, *, whole:
 
 def _folder(place: Path, name: str, config: dict[str, Any], *, whole: bool) -> Pretrained:
     """Read a folder with a `config.json` of timm or transformers and the weights beside it."""
-    preprocessing = _json(place / PREPROCESSING) if (place / PREPROCESSING).exists() else {}
+    preprocessing = _preprocessing(place)
     files = [place / file for file in FILES]
     weights = next((file for file in files if file.exists()), files[0])
     if "architecture" in config and "model_type" not in config:
@@ -104,18 +105,24 @@ def _folder(place: Path, name: str, config: dict[str, Any], *, whole: bool) -> P
         saved = timm.read(content.tensors, name, config)
         return replace(saved, notes=(*saved.notes, *content.notes))
     kind = str(config.get("model_type"))
-    if kind not in transformers.KINDS:
-        raise RunError(
-            name,
-            got=f"a model of type {kind}",
-            expected=", ".join(transformers.KINDS),
-            do="name another model",
-        )
+    known = (*transformers.KINDS, *vision.TYPES)
+    if kind not in known:
+        got, do = f"a model of type {kind}", "name another model"
+        raise RunError(name, got=got, expected=", ".join(known), do=do)
     content = read_weights(weights)
-    saved = transformers.read(config, preprocessing, content.tensors, name)
+    read = vision.read if kind in vision.TYPES else transformers.read
+    saved = read(config, preprocessing, content.tensors, name)
     saved = replace(saved, notes=(*saved.notes, *content.notes))
     size = cropped(preprocessing) if whole and kind in transformers.DINOV2 else None
     return adapt(saved, size=size)
+
+
+def _preprocessing(place: Path) -> dict[str, Any]:
+    """Return the description of the image processor; transformers 5 may write it inside another one."""
+    if (place / PREPROCESSING).exists():
+        return _json(place / PREPROCESSING)
+    inside = _json(place / PROCESSOR).get("image_processor") if (place / PROCESSOR).exists() else None
+    return inside if isinstance(inside, dict) else {}
 
 
 def _file(path: Path) -> Pretrained:

@@ -19,8 +19,9 @@ NAMES = {
 def current(content: Any) -> Any:
     """Return a description (`kakera.json`, or `config.json` of an ONNX graph) with today's names.
 
-    Version 0.1.0 wrote other names for the same values, and called the `block` of an encoder or a decoder
-    `kind`. A value that is not a dictionary is returned unchanged, so that `check` can refuse it.
+    Version 0.1.0 wrote other names for the same values, called the `block` of an encoder or a decoder `kind`,
+    and had `tanh_gelu` in it instead of `activation`. A value that is not a dictionary is returned unchanged,
+    so that `check` can refuse it.
 
     Example:
 
@@ -40,8 +41,12 @@ def current(content: Any) -> Any:
 
 
 def _blocks(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the numbers of an encoder or a decoder with `block` for `kind`."""
+    """Return the numbers of an encoder or a decoder with `block` for `kind`, and today's names in it."""
     renamed = {"block" if name == "kind" and "block" not in values else name: v for name, v in values.items()}
+    block = renamed.get("block")
+    if isinstance(block, Mapping) and isinstance(block.get("tanh_gelu"), bool):
+        left = {name: v for name, v in block.items() if name != "tanh_gelu"}
+        renamed["block"] = {"activation": "gelu_tanh" if block["tanh_gelu"] else "gelu", **left}
     if isinstance(renamed.get("decoder"), Mapping):
         renamed["decoder"] = _blocks(dict(renamed["decoder"]))
     return renamed

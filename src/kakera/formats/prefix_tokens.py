@@ -1,7 +1,6 @@
 """Convert the tokens before the patches: class token, registers and the two heads of a distilled DeiT.
 
-In kakera registers have no position embedding. A class token always exists, and its position embedding is the
-first row.
+In kakera registers have no position embedding. The position embeddings of class tokens are the first rows.
 """
 
 from __future__ import annotations
@@ -16,8 +15,9 @@ def convert_tokens(tensors: Tensors, ours: str, patches: int) -> None:
     """Change tokens and position embeddings in `tensors`, in place, to kakera's layout.
 
     `ours` is the prefix of the encoder's names, `patches` the number of patches. The position embedding of a
-    register is added to the register. If only patches have position embeddings, the class token gets a row
-    of zeros. Without a class token the first register becomes the class token: the outputs are the same.
+    register is added to the register. If only patches have position embeddings, a class token gets a row of
+    zeros. With registers and no class token the first register becomes the class token: the outputs are the
+    same.
 
     Example:
 
@@ -31,18 +31,20 @@ def convert_tokens(tensors: Tensors, ours: str, patches: int) -> None:
         return
     spare = max(0, len(positions) - patches)
     first, rest = positions[:spare], positions[spare:]
-    owned = f"{ours}class_token" in tensors
+    token = tensors.get(f"{ours}class_token")
+    owned = 0 if token is None else len(token) if token.ndim > 1 else 1
     if registers is not None:
         if spare == owned + len(registers):
-            registers, first = registers + first[int(owned) :], first[: int(owned)]
+            registers, first = registers + first[owned:], first[:owned]
         if not owned:
+            owned = 1
             tensors[f"{ours}class_token"], registers = registers[0], registers[1:]
         if len(registers):
             tensors[f"{ours}registers"] = registers
         else:
             del tensors[f"{ours}registers"]
     missing = not len(first) and len(rest) == patches
-    none = positions.new_zeros(int(missing), positions.shape[1])
+    none = positions.new_zeros(owned if missing else 0, positions.shape[1])
     tensors[f"{ours}positions"] = torch.cat([first, none, rest])
 
 

@@ -12,8 +12,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kakera.model.configs import PLAIN, BlockConfig
+from kakera.model.configs import PLAIN, Activation, BlockConfig
 from kakera.model.linear import Linear, Then
+from kakera.model.rotary import Rotation, rotate
 from kakera.model.trace import Trace
 
 Selection: TypeAlias = Callable[[Tensor], Tensor]
@@ -84,14 +85,18 @@ class Attention(nn.Module):
         layer: int = 0,
         key_padding_mask: Bool[Tensor, "b n"] | None = None,
         queries: Float[Tensor, "b m d"] | None = None,
+        rotation: Rotation | None = None,
     ) -> Float[Tensor, "b m d"]:
         """Return the attended tokens z̃ (b, m, d) from tokens `z` (b, n, d).
 
         No token attends to a token with a True `key_padding_mask` (b, n). `queries` (b, m, d) are some of the
-        tokens of `z`: only these attend. By default all do. A `trace` records the attention of the layer with
+        tokens of `z`: only these attend. By default all do. A `rotation` turns queries and keys (see
+        `rotary`); then `queries` must be the first tokens. A `trace` records the attention of the layer with
         number `layer`, computed by the formula.
         """
         q, k, v = self.project(z, queries)
+        if rotation is not None:
+            q, k = rotate(q, rotation), rotate(k, rotation)
         if trace is not None:
             trace.record_attention(layer, q, k, key_padding_mask)
         pooled = attend(q, k, v, key_padding_mask)
@@ -152,7 +157,7 @@ class CrossAttention(nn.Module):
 
 
 class MLP(nn.Module):
-    """Two linear maps with a GELU between them, exact or in its tanh form.
+    """Two linear maps with a GELU between them, in the form that `activation` names.
 
     The inner width is `ratio` times `width`. With `gated`, the first map has two halves, and the SiLU of one
     half is multiplied by the other (SwiGLU, Shazeer 2020).
@@ -163,12 +168,14 @@ class MLP(nn.Module):
         torch.Size([1, 5, 8])
     """
 
-    def __init__(self, width: int, ratio: float = 4.0, *, tanh: bool = False, gated: bool = False) -> None:
+    def __init__(
+        self, width: int, ratio: float = 4.0, *, activation: Activation = "gelu", gated: bool = False
+    ) -> None:
         super().__init__()
         inside = round(width * ratio)
         self.up = Linear(width, 2 * inside if gated else inside)
         self.down = Linear(inside, width)
-        self.activation: Then = "tanh gelu" if tanh else "gelu"
+        self.activation: Then = activation
         self.gated = gated
 
     def forward(self, z: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
@@ -193,7 +200,7 @@ class Block(nn.Module):
         self.norm1 = nn.LayerNorm(width, eps=kind.epsilon)
         self.attention = Attention(width, heads, bias=kind.qkv_bias)
         self.norm2 = nn.LayerNorm(width, eps=kind.epsilon)
-        self.mlp = MLP(width, kind.ratio, tanh=kind.tanh_gelu, gated=kind.gated)
+        self.mlp = MLP(width, kind.ratio, activation=kind.activation, gated=kind.gated)
         self.scale1 = nn.Parameter(torch.ones(width)) if kind.layer_scale else None
         self.scale2 = nn.Parameter(torch.ones(width)) if kind.layer_scale else None
 
@@ -205,19 +212,19 @@ class Block(nn.Module):
         layer: int = 0,
         key_padding_mask: Bool[Tensor, "b n"] | None = None,
         select: Selection | None = None,
+        rotation: Rotation | None = None,
     ) -> Float[Tensor, "b m d"]:
         """Return tokens (b, m, d) from tokens `z` (b, n, d).
 
         `drop_path` (2, b) multiplies the two branches of each sample (stochastic depth): 0 drops a branch,
         1/(1 − p) scales it. No token attends to a token with a True `key_padding_mask` (b, n). `select` picks
         the tokens that the layer returns. The layer computes queries and the MLP for these only; keys and
-        values come from all tokens.
+        values come from all tokens. With a `rotation` of queries and keys, `select` must pick the first ones.
         """
         normed = self.norm1(z)
         z, queries = (z, None) if select is None else (select(z), select(normed))
-        z = self.after_attention(
-            z, self.attention(normed, trace, layer, key_padding_mask, queries), drop_path
-        )
+        attended = self.attention(normed, trace, layer, key_padding_mask, queries, rotation)
+        z = self.after_attention(z, attended, drop_path)
         return self.after_mlp(z, self.mlp(self.norm2(z)), drop_path)
 
     def after_attention(
@@ -257,7 +264,7 @@ class CrossBlock(nn.Module):
         self.norm1 = nn.LayerNorm(width, eps=kind.epsilon)
         self.attention = CrossAttention(width, heads, bias=kind.qkv_bias)
         self.norm2 = nn.LayerNorm(width, eps=kind.epsilon)
-        self.mlp = MLP(width, kind.ratio, tanh=kind.tanh_gelu, gated=kind.gated)
+        self.mlp = MLP(width, kind.ratio, activation=kind.activation, gated=kind.gated)
 
     def forward(
         self,

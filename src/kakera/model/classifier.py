@@ -9,6 +9,7 @@ from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from kakera.errors import OptionError
 from kakera.grid import Grid
 from kakera.model import positions
 from kakera.model.configs import ViTConfig, require_count
@@ -21,17 +22,59 @@ from kakera.model.trace import Trace
 from kakera.model.vit import ViT
 
 Pool: TypeAlias = Literal["class", "mean"]
-Pooling: TypeAlias = Literal["class", "mean", "distilled", "class and mean", "halves"]
+Pooling: TypeAlias = Literal[
+    "class", "mean", "distilled", "class and mean", "halves", "normed mean", "attention"
+]
 
-POOLED_TOKENS: dict[Pooling, int] = {"class": 1, "distilled": 2, "halves": 2}
-"""For pools that read no patch token: how many tokens they read, from the class token on."""
 POOLING_TEXT: dict[Pooling, str] = {
     "class": "the class token",
     "mean": "the mean of the patch tokens",
     "distilled": "the class token and the distillation token",
     "halves": "the mean of the class token and the distillation token",
     "class and mean": "the class token and the mean of the patch tokens",
+    "normed mean": "the mean of the normalised patch tokens",
+    "attention": "the encoder's attention pooling",
 }
+
+
+def pooled_tokens(config: ViTConfig, pool: Pooling) -> int:
+    """Return how many tokens a pool reads, from the class token on; 0 if it reads patch tokens.
+
+    Example:
+
+        >>> from kakera.model.configs import SIZES
+        >>> pooled_tokens(SIZES["nano"], "class"), pooled_tokens(SIZES["nano"], "mean")
+        (1, 0)
+    """
+    return {"class": config.class_tokens, "distilled": 2, "halves": 2}.get(pool, 0)
+
+
+def default_pool(config: ViTConfig) -> Pooling:
+    """Return the pool of an encoder without a head: its class token, its attention pooling, or the mean.
+
+    Example:
+
+        >>> from kakera.model.configs import SIZES
+        >>> default_pool(SIZES["nano"])
+        'class'
+    """
+    return "class" if config.class_tokens else "attention" if config.attention_pool else "mean"
+
+
+def require_pool(config: ViTConfig, pool: Pooling) -> None:
+    """Check that an encoder has the tokens that a pool reads. Raises OptionError otherwise.
+
+    Example:
+
+        >>> from kakera.model.configs import SIZES
+        >>> require_pool(SIZES["nano"], "class and mean")
+    """
+    if pool == "attention" and not config.attention_pool:
+        expected = "an encoder with that head, such as SigLIP"
+        raise OptionError("pool", got="attention", expected=expected, do="choose mean")
+    if pool not in ("mean", "normed mean", "attention") and not config.class_tokens:
+        got, expected = f"{pool} for a model without class token", "mean, or attention if it has that head"
+        raise OptionError("pool", got=got, expected=expected, do="choose mean")
 
 
 class Classifier(Network):
@@ -46,6 +89,10 @@ class Classifier(Network):
     - "halves": the mean of the class token and the distillation token (Gong et al. 2021).
     - "class and mean": the class token beside the mean of the patch tokens, both after the final norm
       (Oquab et al. 2024, DINOv2).
+    - "normed mean": the mean of the patch tokens after the final norm (Assran et al. 2023, I-JEPA).
+    - "attention": the attention pooling of the patch tokens by the encoder (Zhai et al. 2023, SigLIP).
+
+    An encoder with several class tokens has their mean in place of the class token.
 
     `encoder` is a ViT, or the name or config of a new one with `channels` and `image_size`. `head_epsilon`
     adds a layer norm with this epsilon before the head; None adds no norm. `seed` draws the new encoder, then
@@ -80,6 +127,7 @@ class Classifier(Network):
         generator = generator_of(seed)
         self.encoder = encoder = ViT.of(encoder, channels, image_size, patch, generator)
         self.classes, self.head_epsilon = require_count("classes", classes), head_epsilon
+        require_pool(encoder.config, pool)
         self._pool: Pooling = pool
         width = encoder.config.width * (2 if pool in ("distilled", "class and mean") else 1)
         self.head_norm = None if head_epsilon is None else nn.LayerNorm(width, eps=head_epsilon)
@@ -124,7 +172,7 @@ class Classifier(Network):
         after: int = 0,
     ) -> Float[Tensor, "b e"]:
         """Return the input of the head (b, e) from the patches in `chosen`, or from all patches."""
-        first = 0 if trace is not None else POOLED_TOKENS.get(self.pool, 0)
+        first = 0 if trace is not None else pooled_tokens(self.encoder.config, self.pool)
         sizes = None
         if self.merge and trace is None:
             require_whole(chosen, drop_path)
@@ -152,7 +200,7 @@ class Classifier(Network):
 
     def maps(self, pictures: Float[Tensor, "b c H W"]) -> Float[Tensor, "b d rows cols"]:
         """Return the patch tokens after the final norm as maps (b, d, rows, cols)."""
-        tokens = self.encoder(pictures)[:, 1 + self.encoder.config.registers :]
+        tokens = self.encoder(pictures)[:, self.encoder.config.prefix_tokens :]
         grid = self.encoder.grid
         return rearrange(tokens, "b (rows cols) d -> b d rows cols", rows=grid.rows, cols=grid.cols)
 
@@ -220,7 +268,8 @@ def pool_tokens(
     """Return one vector for each picture (b, e), from tokens before the final norm.
 
     `tokens` (b, k, d) are the encoder's output for the patches in `chosen`, or for all patches. `sizes`
-    (b, k) are the numbers of patches in merged tokens. See `Classifier` for the values of `pool`.
+    (b, k) are the numbers of patches in merged tokens. See `Classifier` for the values of `pool`. Raises
+    OptionError if the encoder has no such tokens.
 
     Example:
 
@@ -229,18 +278,27 @@ def pool_tokens(
         >>> pool_tokens(encoder, tokens, "mean").shape
         torch.Size([2, 64])
     """
+    config = encoder.config
+    require_pool(config, pool)
+    several = config.class_tokens > 1
     if pool == "class":
-        return encoder.norm(tokens[:, 0])
+        first = tokens[:, : config.class_tokens] if several else tokens[:, 0]
+        return encoder.norm(first).mean(dim=1) if several else encoder.norm(first)
+    if encoder.attention_pool is not None and pool == "attention":
+        padding = None if chosen is None else chosen.padding
+        return encoder.attention_pool(encoder.norm(tokens[:, config.prefix_tokens :]), padding)
     if pool == "distilled":
         return rearrange(encoder.norm(tokens[:, :2]) / 2, "b two d -> b (two d)")
     if pool == "halves":
         return encoder.norm(tokens[:, :2]).mean(dim=1)
-    both = pool == "class and mean"
-    tokens = encoder.norm(tokens) if both else tokens
-    prefix = 1 + encoder.config.registers
+    normed, prefix = pool in ("class and mean", "normed mean"), config.prefix_tokens
+    tokens = encoder.norm(tokens) if normed else tokens
     if sizes is not None:
         mean = mean_of_patches(tokens, sizes, prefix)
     else:
         patches = tokens[:, prefix:]
         mean = patches.mean(dim=1) if chosen is None else chosen.mean_per_row(patches)
-    return torch.cat([tokens[:, 0], mean], dim=1) if both else encoder.norm(mean)
+    if pool == "class and mean":
+        first = tokens[:, : config.class_tokens].mean(dim=1) if several else tokens[:, 0]
+        return torch.cat([first, mean], dim=1)
+    return mean if normed else encoder.norm(mean)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, TypeAlias
 
 from kakera.errors import OptionError
+
+Activation: TypeAlias = Literal["gelu", "gelu_tanh", "quick_gelu"]
 
 
 @dataclass(frozen=True)
@@ -15,8 +17,10 @@ class BlockConfig:
     """The options of Transformer layers; the defaults are those of ViT and MAE.
 
     `ratio` is the inner width of the MLP divided by the width of the tokens. `epsilon` belongs to every layer
-    norm. `layer_scale` multiplies each branch by a learned vector (Touvron et al. 2021b, CaiT). `gated` uses
-    an MLP that multiplies half of its inner values by the SiLU of the other half (Shazeer 2020, SwiGLU).
+    norm. `activation` is that of the MLP: the exact GELU, its tanh form, or x · sigmoid(1.702 x)
+    ("quick_gelu"; Hendrycks and Gimpel 2016, Sec. 2, has all three). `layer_scale` multiplies each branch by
+    a learned vector (Touvron et al. 2021b, CaiT). `gated` uses an MLP that multiplies half of its inner
+    values by the SiLU of the other half (Shazeer 2020, SwiGLU), instead of the activation.
 
     Example:
 
@@ -27,7 +31,7 @@ class BlockConfig:
     ratio: float = 4.0
     epsilon: float = 1e-6
     qkv_bias: bool = True
-    tanh_gelu: bool = False
+    activation: Activation = "gelu"
     layer_scale: bool = False
     gated: bool = False
 
@@ -77,7 +81,11 @@ class ViTConfig:
 
     A `stride` below the patch size makes neighbouring patches overlap, as in AST (Gong et al. 2021: 16 × 16,
     stride 10). `registers` counts the tokens that are neither class token nor patch: registers (Darcet et al.
-    2024), or DeiT's distillation token.
+    2024), or DeiT's distillation token. `class_tokens` is 0 for an encoder that has only patches, and above 1
+    for one whose class output is the mean of several tokens. `norm_pre` is a layer norm before the first
+    layer (Radford et al. 2021, CLIP). With `attention_pool` the encoder has a head that pools its tokens by
+    attention (Zhai et al. 2023, SigLIP). A `rotary` above 0 is the base of rotary position embeddings on the
+    patches (Siméoni et al. 2025, DINOv3: 100), which replace the table of position embeddings.
 
     Example:
 
@@ -95,16 +103,27 @@ class ViTConfig:
     registers: int = 0
     stride: tuple[int, int] | None = None
     """Pixels from one patch to the next (down, across); None for patches side by side."""
+    class_tokens: int = 1
+    norm_pre: bool = False
+    attention_pool: bool = False
+    rotary: float = 0.0
 
     def __post_init__(self) -> None:
         _require_layers("encoder", self.width, self.depth, self.heads)
-        if self.registers < 0:
-            raise OptionError("registers", got=self.registers, expected="0 or more", do="correct the number")
+        for name in ("registers", "class_tokens"):
+            if getattr(self, name) < 0:
+                got, do = getattr(self, name), "correct the number"
+                raise OptionError(name, got=got, expected="0 or more", do=do)
 
     @property
     def step(self) -> tuple[int, int]:
         """Pixels from one patch to the next (down, across)."""
         return self.stride or self.patch
+
+    @property
+    def prefix_tokens(self) -> int:
+        """The number of tokens before the patches: class tokens and registers."""
+        return self.class_tokens + self.registers
 
     def with_patch(self, patch: tuple[int, int], stride: tuple[int, int] | None = None) -> ViTConfig:
         """Return the same layers with other patches."""

@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from kakera.model.attention import MLP
-from kakera.model.linear import Linear, Then
+from kakera.model.linear import Linear, Then, with_activation
 from kakera.model.network import Network
 
 HIGHEST = 255  # largest value of an input in uint8
@@ -28,7 +28,7 @@ HAS_INT8 = torch.backends.mkldnn.is_available() and hasattr(torch.ops.onednn, "q
 _ALGORITHM: dict[Then, tuple[str, str]] = {
     "nothing": ("none", "none"),
     "gelu": ("gelu", "none"),
-    "tanh gelu": ("gelu", "tanh"),
+    "gelu_tanh": ("gelu", "tanh"),
 }
 
 
@@ -80,7 +80,9 @@ class Int8Linear(nn.Module):
         self.bias = None if bias is None else bias.detach().float()
 
     def forward(self, input: Float[Tensor, "... i"], then: Then = "nothing") -> Float[Tensor, "... o"]:
-        """Return x Wᵀ + b in the type of the input; `then` applies a GELU to it ("gelu" or "tanh gelu")."""
+        """Return x Wᵀ + b in the type of the input; `then` applies a GELU to it."""
+        if then not in _ALGORITHM:
+            return with_activation(self.product(self.quantise(input), input.dtype), then)
         return self.product(self.quantise(input), input.dtype, then)
 
     def quantise(self, x: Tensor) -> Tensor:
@@ -174,6 +176,8 @@ def quantised(model: Network, run: Callable[[], object]) -> Network:
             copied.set_submodule(name, Int8Linear(layer, *found[layer]))
     for name, layer in list(copied.named_modules()):
         if isinstance(layer, MLP) and not layer.gated and isinstance(layer.down, Int8Linear):
+            if layer.activation not in _ALGORITHM:
+                continue
             assert isinstance(layer.up, Int8Linear)
             copied.set_submodule(name, Int8MLP(layer.up, layer.down, layer.activation))
     return copied

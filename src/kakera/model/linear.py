@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.flop_counter import register_flop_formula
 
-Then: TypeAlias = Literal["nothing", "gelu", "tanh gelu"]
+Then: TypeAlias = Literal["nothing", "gelu", "gelu_tanh", "quick_gelu"]
 
 LARGE = 2**17  # numbers in a weight matrix: below this, extra Python calls cost more time than they save
 HAS_ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
@@ -27,7 +27,7 @@ FASTER = HAS_ONEDNN and torch.backends.cpu.get_cpu_capability() == "AVX512"
 _ATTRIBUTES: dict[Then, tuple[str, str]] = {
     "nothing": ("none", ""),
     "gelu": ("gelu", "none"),
-    "tanh gelu": ("gelu", "tanh"),
+    "gelu_tanh": ("gelu", "tanh"),
 }
 
 
@@ -41,7 +41,7 @@ class Linear(nn.Linear):
     """
 
     def forward(self, input: Float[Tensor, "... i"], then: Then = "nothing") -> Float[Tensor, "... o"]:
-        """Return x Wᵀ + b; `then` applies a GELU to it ("gelu" or "tanh gelu")."""
+        """Return x Wᵀ + b; `then` applies a GELU to it: "gelu", "gelu_tanh" or "quick_gelu"."""
         return linear(input, self.weight, self.bias, then)
 
     def rows(self, input: Float[Tensor, "... i"], which: slice) -> Float[Tensor, "... o"]:
@@ -91,6 +91,8 @@ def is_supported(x: Tensor, weight: Tensor) -> bool:
 
 
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None, then: Then = "nothing") -> Tensor:
+    if then not in _ATTRIBUTES:
+        return with_activation(_product(x, weight, bias), then)
     kind, algorithm = _ATTRIBUTES[then]
     return torch.ops.mkldnn._linear_pointwise(x, weight, bias, kind, [], algorithm)
 
@@ -105,7 +107,9 @@ def with_activation(x: Float[Tensor, ...], then: Then) -> Float[Tensor, ...]:
     """
     if then == "nothing":
         return x
-    return functional.gelu(x, approximate="tanh" if then == "tanh gelu" else "none")
+    if then == "quick_gelu":
+        return x * torch.sigmoid(1.702 * x)
+    return functional.gelu(x, approximate="tanh" if then == "gelu_tanh" else "none")
 
 
 class _Differentiable(torch.autograd.Function):

@@ -265,7 +265,7 @@ class MAE(Network):
 
     def position_embeddings(self) -> dict[str, Tensor]:
         """Return the position embeddings (1 + n, d) of encoder and decoder."""
-        return {"encoder": self.encoder.positions, "decoder": self.decoder.positions}
+        return {**self.encoder.position_embeddings(), "decoder": self.decoder.positions}
 
     def describe(self) -> dict[str, Any]:
         """Return the configs of encoder and decoder, and the prediction target."""
@@ -303,6 +303,10 @@ def _require_side_by_side(encoder: ViT, *, norm_pix_loss: bool) -> None:
     if encoder.config.step != encoder.config.patch:
         do, expected = "leave the stride out", "patches side by side, so that hidden pixels stay hidden"
         got = "patches that overlap"
+        raise OptionError("masked autoencoder", got=got, expected=expected, do=do)
+    if encoder.config.class_tokens != 1:
+        got, expected = f"an encoder with {encoder.config.class_tokens} class tokens", "one class token"
+        do = "choose another encoder; fine-tuning and probes read this one"
         raise OptionError("masked autoencoder", got=got, expected=expected, do=do)
     if norm_pix_loss and encoder.patches.project.in_features == 1:
         expected, do = "two or more, to normalise each patch", "choose a larger patch, or plain pixels"

@@ -1,6 +1,6 @@
 """Position embeddings r_i of patches (lecture L4 ④): create them, and resize them to another grid.
 
-Row 0 belongs to the class token. The patches follow row by row.
+The first rows belong to the class tokens, mostly one. The patches follow row by row.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from torch.nn import functional
 from kakera.errors import OptionError
 from kakera.grid import Grid
 
-Resampling: TypeAlias = Literal["bicubic", "antialiased", "cut"]
+Resampling: TypeAlias = Literal["bicubic", "antialiased", "bilinear", "cut"]
 
 
-def sincos(grid: Grid, width: int) -> Float[Tensor, "n d"]:
-    """Return two-dimensional sine and cosine position embeddings (1 + n, d), float32.
+def sincos(grid: Grid, width: int, class_tokens: int = 1) -> Float[Tensor, "n d"]:
+    """Return two-dimensional sine and cosine position embeddings (class tokens + n, d), float32.
 
-    They are those of the MAE paper (App. A.1): row 0, the class token, is zero. Each other row is [sin w |
+    They are those of the MAE paper (App. A.1): the rows of class tokens are zero. Each other row is [sin w |
     cos w | sin h | cos h] with d/4 frequencies each: ω_i = 10000^(−i / (d/4)). The values are computed in
     float64. On the meta device, the values are not computed. Raises OptionError if `width` is not a multiple
     of 4.
@@ -35,7 +35,7 @@ def sincos(grid: Grid, width: int) -> Float[Tensor, "n d"]:
     if width % 4:
         raise OptionError("width", got=width, expected="a multiple of 4", do="choose another width")
     if torch.get_default_device().type == "meta":
-        return torch.empty(1 + grid.count, width)
+        return torch.empty(class_tokens + grid.count, width)
     quarter = width // 4
     frequencies = 10_000.0 ** (-torch.arange(quarter, dtype=torch.float64) / quarter)
     rows, cols = torch.meshgrid(
@@ -49,17 +49,18 @@ def sincos(grid: Grid, width: int) -> Float[Tensor, "n d"]:
         for function in (torch.sin, torch.cos)
     ]
     patches = torch.cat(parts, dim=1)
-    return torch.cat([torch.zeros(1, width, dtype=torch.float64), patches]).float()
+    return torch.cat([torch.zeros(class_tokens, width, dtype=torch.float64), patches]).float()
 
 
 def resize(
     positions: Float[Tensor, "n d"], old: Grid, new: Grid, how: Resampling = "bicubic"
 ) -> Float[Tensor, "m d"]:
-    """Return position embeddings (1 + m, d) for another grid, resized in two dimensions.
+    """Return position embeddings (t + m, d) for another grid, resized in two dimensions.
 
-    The row of the class token does not change. `how` is the method: "bicubic" without antialiasing as in MAE,
-    "antialiased" as in timm, or "cut" as in AST (Gong et al. 2021, Sec. 2.2). "cut" takes the middle of the
-    grid along a shorter axis, and interpolates linearly along a longer one.
+    `positions` are (t + n, d): the rows of t class tokens, which do not change, and those of the patches.
+    `how` is the method: "bicubic" without antialiasing as in MAE, "antialiased" as in timm, "bilinear"
+    (antialiased) as in SigLIP 2 and TIPSv2, or "cut" as in AST (Gong et al. 2021, Sec. 2.2). "cut" takes the
+    middle of the grid along a shorter axis, and interpolates linearly along a longer one.
 
     Example:
 
@@ -68,19 +69,21 @@ def resize(
     """
     if old == new:
         return positions
-    field = rearrange(positions[1:], "(rows cols) d -> 1 d rows cols", rows=old.rows, cols=old.cols).float()
+    count = len(positions) - old.count
+    rows = positions[count:]
+    field = rearrange(rows, "(rows cols) d -> 1 d rows cols", rows=old.rows, cols=old.cols).float()
     if how == "cut":
         field = _cut(field, new)
     else:
         field = functional.interpolate(
             field,
             size=(new.rows, new.cols),
-            mode="bicubic",
+            mode="bilinear" if how == "bilinear" else "bicubic",
             align_corners=False,
-            antialias=how == "antialiased",
+            antialias=how != "bicubic",
         )
     patches = rearrange(field, "1 d rows cols -> (rows cols) d").to(positions.dtype)
-    return torch.cat([positions[:1], patches])
+    return torch.cat([positions[:count], patches])
 
 
 def _cut(field: Float[Tensor, "1 d rows cols"], new: Grid) -> Float[Tensor, "1 d newrows newcols"]:
@@ -96,7 +99,7 @@ def _cut(field: Float[Tensor, "1 d rows cols"], new: Grid) -> Float[Tensor, "1 d
 
 
 def crop_positions(positions: Float[Tensor, "n d"], old: Grid, new: Grid) -> Float[Tensor, "m d"]:
-    """Return position embeddings (1 + m, d) for a grid with the same top left corner and another end.
+    """Return position embeddings (t + m, d) for a grid with the same top left corner and another end.
 
     Each patch keeps its embedding: rows and columns at the end are removed. In a larger grid, sine and cosine
     embeddings are computed for the new patches. Other embeddings cannot be continued, so they are resized.
@@ -109,11 +112,12 @@ def crop_positions(positions: Float[Tensor, "n d"], old: Grid, new: Grid) -> Flo
     """
     if old == new:
         return positions
+    count = len(positions) - old.count
     if new.rows > old.rows or new.cols > old.cols:
         width = positions.shape[1]
-        known = positions.shape == (1 + old.count, width) and not width % 4
-        if known and torch.allclose(positions.cpu(), sincos(old, width).to(positions.dtype), atol=1e-6):
-            return sincos(new, width).to(positions)
+        known = None if width % 4 else sincos(old, width, count).to(positions.dtype)
+        if known is not None and torch.allclose(positions.cpu(), known, atol=1e-6):
+            return sincos(new, width, count).to(positions)
         return resize(positions, old, new)
-    field = rearrange(positions[1:], "(rows cols) d -> rows cols d", rows=old.rows, cols=old.cols)
-    return torch.cat([positions[:1], field[: new.rows, : new.cols].flatten(0, 1)])
+    field = rearrange(positions[count:], "(rows cols) d -> rows cols d", rows=old.rows, cols=old.cols)
+    return torch.cat([positions[:count], field[: new.rows, : new.cols].flatten(0, 1)])

@@ -70,7 +70,7 @@ def frozen_tokens(
         torch.Size([1, 3, 64])
     """
     read = pictures if index.rows is None else pictures[index.rows]
-    tokens = encoder.tokens(read, index.present)[:, 1 + encoder.config.registers :]
+    tokens = encoder.tokens(read, index.present)[:, encoder.config.prefix_tokens :]
     query = index.predicted if index.query is None else index.query
     tokens = query.gather(tokens).float()
     return functional.layer_norm(tokens, tokens.shape[-1:], eps=encoder.config.block.epsilon)

@@ -13,10 +13,12 @@ from kakera.errors import OptionError
 from kakera.grid import Grid
 from kakera.model import positions
 from kakera.model.attention import Block
+from kakera.model.attention_pool import AttentionPool
 from kakera.model.configs import ViTConfig, pair, require_count, vit_config
 from kakera.model.initialize import Seed, allocate, generator_of, reset_layers
 from kakera.model.network import Network
 from kakera.model.patches import PatchEmbedding, gather_tokens
+from kakera.model.rotary import Rotation, angles, require_rotary, rotation
 from kakera.model.token_index import TokenIndex, visible_index
 from kakera.model.trace import Trace
 
@@ -59,17 +61,26 @@ class ViT(Network):
         self.config, self.channels = config, require_count("channels", channels)
         self.size = pair("image_size", image_size)
         self.grid = Grid.cover(self.size, config.patch, config.stride)
+        if config.rotary:
+            require_rotary(config.width, config.heads)
         with torch.device("meta"):
             self.patches = PatchEmbedding(config.patch, channels, config.width, config.stride)
-            self.positions = nn.Parameter(positions.sincos(self.grid, config.width), requires_grad=learned)
-            self.class_token = nn.Parameter(torch.zeros(config.width))
+            table = None if config.rotary else positions.sincos(self.grid, config.width, config.class_tokens)
+            self.positions = None if table is None else nn.Parameter(table, requires_grad=learned)
+            count = () if config.class_tokens == 1 else (config.class_tokens,)
+            self.class_token = (
+                nn.Parameter(torch.zeros(*count, config.width)) if config.class_tokens else None
+            )
             self.registers = (
                 nn.Parameter(torch.zeros(config.registers, config.width)) if config.registers else None
             )
+            self.norm_pre = nn.LayerNorm(config.width, eps=config.block.epsilon) if config.norm_pre else None
             self.layers = nn.ModuleList(
                 Block(config.width, config.heads, config.block) for _ in range(config.depth)
             )
             self.norm = nn.LayerNorm(config.width, eps=config.block.epsilon)
+            head = AttentionPool(config.width, config.heads, config.block) if config.attention_pool else None
+            self.attention_pool = head
         if allocate(self):
             self.reset_parameters(generator_of(seed))
 
@@ -102,18 +113,23 @@ class ViT(Network):
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Draw new weights: Xavier-uniform, zero biases, class token N(0, .02²) (MAE paper, App. A.1)."""
         reset_layers(self, generator)
-        nn.init.normal_(self.class_token, std=0.02, generator=generator)
+        if self.class_token is not None:
+            nn.init.normal_(self.class_token, std=0.02, generator=generator)
         if self.registers is not None:
             nn.init.normal_(self.registers, std=0.02, generator=generator)
+        if self.attention_pool is not None:
+            nn.init.normal_(self.attention_pool.probe, std=0.02, generator=generator)
+        if self.positions is None:
+            return
         if self.positions.requires_grad:
             nn.init.trunc_normal_(self.positions, std=0.02, generator=generator)
         else:
-            self.positions.copy_(positions.sincos(self.grid, self.config.width))
+            self.positions.copy_(positions.sincos(self.grid, self.config.width, self.config.class_tokens))
 
     def embed(self, pictures: Float[Tensor, "b c H W"], keep: Tensor | None = None) -> Float[Tensor, "b k d"]:
-        """Return the input of the first layer z^(0) (b, 1 + registers + k, d) (lecture L4 ①–⑤).
+        """Return the input of the first layer z^(0) (b, class tokens + registers + k, d) (lecture L4 ①–⑤).
 
-        The class token comes first, then the registers, then the patches with their position embeddings.
+        The class tokens come first, then the registers, then the patches with their position embeddings.
         `keep` (b, k) are the numbers of the patches to embed; None embeds all. Raises OptionError if the
         channels or the size of the pictures are not those of the model.
         """
@@ -125,12 +141,27 @@ class ViT(Network):
                 expected=f"{self.channels} channels of {self.size[0]} x {self.size[1]}",
                 do="resize the pictures, or the model's position embeddings",
             )
-        where = self.positions[1:].unsqueeze(0).expand(b, -1, -1)
-        z = self.patches(pictures, keep) + (where if keep is None else gather_tokens(where, keep))
-        first = (self.class_token + self.positions[0]).unsqueeze(0)
-        if self.registers is not None:
-            first = torch.cat([first, self.registers])
-        return torch.cat([first.expand(b, -1, -1), z], dim=1)
+        count, z = self.config.class_tokens, self.patches(pictures, keep)
+        first = [] if self.class_token is None else [self.class_token.view(count, -1)]
+        if self.positions is not None:
+            where = self.positions[count:].unsqueeze(0).expand(b, -1, -1)
+            z = z + (where if keep is None else gather_tokens(where, keep))
+            first = [token + self.positions[:count] for token in first]
+        first += [] if self.registers is None else [self.registers]
+        if first:
+            z = torch.cat([torch.cat(first).expand(b, -1, -1), z], dim=1)
+        return z if self.norm_pre is None else self.norm_pre(z)
+
+    def rotation(self, like: Tensor, keep: Tensor | None = None) -> Rotation | None:
+        """Return the rotation of queries and keys for the patches `keep` (b, k), in the type of `like`.
+
+        None keeps all patches. Without rotary position embeddings the result is None.
+        """
+        config = self.config
+        if not config.rotary:
+            return None
+        table = angles(self.grid, config.width // config.heads, config.rotary)
+        return rotation(table, config.prefix_tokens, like, keep)
 
     def tokens(
         self,
@@ -149,14 +180,16 @@ class ViT(Network):
         `after` above 0, `pictures` are the tokens (b, k, d) after this many layers, and the others follow.
         """
         z = pictures if after else self.embed(pictures, None if chosen is None else chosen.ids)
-        key_padding_mask = None if chosen is None else chosen.key_padding(1 + self.config.registers)
+        key_padding_mask = None if chosen is None else chosen.key_padding(self.config.prefix_tokens)
+        turned = self.rotation(z, None if chosen is None else chosen.ids)
+        more = () if turned is None else (turned,)
         if trace is not None:
             trace.record_tokens(0, z)
         for number, layer in enumerate([*self.layers][after:], start=after + 1):
             last = first and number == len(self.layers)
             select = (lambda z: z[:, :first]) if last else None
             factors = None if drop_path is None else drop_path[number - 1]
-            z = layer(z, factors, trace, number, key_padding_mask, select)
+            z = layer(z, factors, trace, number, key_padding_mask, select, *more)
             if trace is not None:
                 trace.record_tokens(number, z)
         return z
@@ -169,7 +202,9 @@ class ViT(Network):
         trace: Trace | None = None,
         padding_mask: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b k d"]:
-        """Return the tokens y = LN(z^(L)) (b, 1 + registers + k, d), class token first (lecture L5 ⑦).
+        """Return the tokens y = LN(z^(L)) (b, class tokens + registers + k, d) (lecture L5 ⑦).
+
+        The class token comes first.
 
         `pictures` (b, c, H, W) are in the model's input units. Patches with True in `hidden` (lecture L8) or
         `padding_mask`, both (b, n), are not computed. With a `padding_mask`, rows may have different numbers
@@ -187,6 +222,9 @@ class ViT(Network):
         not divide the picture.
         """
         grid = Grid.cover(size, self.config.patch, self.config.stride)
+        if self.positions is None:
+            self.grid, self.size = grid, size
+            return
         resized = positions.resize(self.positions.detach(), self.grid, grid, how)
         self.positions = nn.Parameter(resized, requires_grad=self.positions.requires_grad)
         self.grid, self.size = grid, size
@@ -195,8 +233,13 @@ class ViT(Network):
         """Change the picture size to (height, width); patches keep their position embeddings.
 
         The top left corner stays the same, see `positions.crop_positions`. The position embeddings become a
-        new Parameter, so create the optimizer afterwards.
+        new Parameter, so create the optimizer afterwards. Raises OptionError for rotary positions.
         """
+        if self.positions is None:
+            expected, do = "a table of position embeddings", "train at one length, or choose another encoder"
+            raise OptionError(
+                "positions", got="rotary ones, relative to the length", expected=expected, do=do
+            )
         grid = Grid.cover(size, self.config.patch, self.config.stride)
         cropped = positions.crop_positions(self.positions.detach(), self.grid, grid)
         self.positions = nn.Parameter(cropped, requires_grad=self.positions.requires_grad)
@@ -222,22 +265,23 @@ class ViT(Network):
     def with_head(self, classes: int, pool: Pooling | None = None, seed: Seed = None) -> Classifier:
         """Return a classifier with this encoder and a new head.
 
-        The head reads `pool`, by default the mean of the patch tokens.
+        The head reads `pool`, by default the mean of the patch tokens. Raises OptionError if the encoder has
+        no such tokens.
         """
         from kakera.model.classifier import Classifier
 
         return Classifier(self, classes, pool or "mean", seed=seed)
 
     def position_embeddings(self) -> dict[str, Tensor]:
-        """Return the position embeddings (1 + n, d)."""
-        return {"encoder": self.positions}
+        """Return the position embeddings (class tokens + n, d); none if they are rotary."""
+        return {} if self.positions is None else {"encoder": self.positions}
 
     def describe(self) -> dict[str, Any]:
         """Return the kind, the config, and whether the position embeddings are learned."""
         return {
             "kind": self.kind,
             "config": asdict(self.config),
-            "learned_positions": self.positions.requires_grad,
+            "learned_positions": self.positions is not None and self.positions.requires_grad,
         }
 
     def about(self, inputs: str) -> str:

@@ -27,7 +27,7 @@ from kakera.data.loader import Reader
 from kakera.data.order import BatchSlice, Place, SequentialSampler, TrainingSampler
 from kakera.data.workers import read_batches
 from kakera.errors import UnreadableFileError
-from kakera.model.classifier import POOLED_TOKENS, Classifier
+from kakera.model.classifier import Classifier, pooled_tokens
 from kakera.progress import Progress
 from kakera.storage import storing
 from kakera.training.options import FinetuneOptions
@@ -50,13 +50,15 @@ def tokens_after(model: Classifier, pixels: Float[Tensor, "b c H W"], layers: in
         [50, 1]
     """
     encoder = model.encoder
-    first = POOLED_TOKENS.get(model.pool, 0)
+    first = pooled_tokens(encoder.config, model.pool)
     z = encoder.embed(pixels)
+    turned = encoder.rotation(z)
+    more = {} if turned is None else {"rotation": turned}
     for number, layer in enumerate(encoder.layers[:layers], start=1):
         last = first and number == len(encoder.layers)
-        z = layer(z, select=(lambda z: z[:, :first]) if last else None)
+        z = layer(z, select=(lambda z: z[:, :first]) if last else None, **more)
     if layers == len(encoder.layers) and model.pool == "mean":
-        prefix = 1 + encoder.config.registers
+        prefix = encoder.config.prefix_tokens
         z = torch.cat([z[:, :prefix], z[:, prefix:].mean(dim=1, keepdim=True)], dim=1)
     return z
 
@@ -174,7 +176,7 @@ def tokens_of(task: Classification, batch: Batch, layers: int, fabric: Fabric) -
     model = task.model
     assert isinstance(model, Classifier)
     batch = batch.to(fabric.device)
-    pixels = task.inputs_of(batch)[0].to(model.encoder.class_token.dtype)
+    pixels = task.inputs_of(batch)[0].to(model.encoder.norm.weight.dtype)
     with fabric.autocast():
         return tokens_after(model, pixels, layers).float().cpu().numpy()
 

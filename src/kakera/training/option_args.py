@@ -210,7 +210,7 @@ class FinetuneArgs(SoundArgs, LearningArgs, DataArgs, total=False):
     label_seed: int
     """random seed for the choice of labelled files"""
     pool: Pooling
-    """input of the head: the mean of the patch tokens, the class token, or both concatenated"""
+    """input of the head: mean of the patches, class token, both, mean after the norm, attention pooling"""
     head: Literal["zero", "ridge"]
     """initial head on a pretrained Transformer: near zero, or ridge regression on its tokens"""
     layer_decay: float
@@ -302,7 +302,7 @@ class ProbeArgs(DataArgs, total=False):
     probes: Probe | Sequence[Probe]
     """probes to fit; linear is the protocol of the MAE paper"""
     pools: Pooling | Sequence[Pooling]
-    """input of the probes: class token, mean of the patch tokens, or both concatenated"""
+    """input of the probes: class token, mean of the patches, both, mean after the norm, attention pooling"""
     layers: int | Sequence[int]
     """layers to take tokens from; -1: the last layer, after the final norm"""
     device: str

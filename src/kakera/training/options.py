@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 from kakera.option_fields import Auto, within
 
 Probe: TypeAlias = Literal["ridge", "logistic", "nearest", "linear"]
-Pooling: TypeAlias = Literal["mean", "class", "class and mean"]
+Pooling: TypeAlias = Literal["mean", "class", "class and mean", "normed mean", "attention"]
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ class FinetuneOptions(SoundOptions, LearningOptions, DataOptions):
     label_seed: int = 0
     """random seed for the choice of labelled files"""
     pool: Pooling = "mean"
-    """input of the head: the mean of the patch tokens, the class token, or both concatenated"""
+    """input of the head: mean of the patches, class token, both, mean after the norm, attention pooling"""
     head: Literal["zero", "ridge"] = "zero"
     """initial head on a pretrained Transformer: near zero, or ridge regression on its tokens"""
     layer_decay: float = 0.65
@@ -299,7 +299,7 @@ class ProbeOptions(DataOptions):
     probes: tuple[Probe, ...] = ("ridge", "logistic", "nearest")
     """probes to fit; linear is the protocol of the MAE paper"""
     pools: tuple[Pooling, ...] = ("class", "mean")
-    """input of the probes: class token, mean of the patch tokens, or both concatenated"""
+    """input of the probes: class token, mean of the patches, both, mean after the norm, attention pooling"""
     layers: tuple[int, ...] = (-1,)
     """layers to take tokens from; -1: the last layer, after the final norm"""
     device: str = "auto"

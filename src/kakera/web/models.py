@@ -13,6 +13,7 @@ from typing import Any
 from kakera.commands.opened_run import open_run, step_reached
 from kakera.data.images.decode import GREY_OR_COLOUR
 from kakera.errors import RunError, sentence
+from kakera.explain.activations import token_zero
 from kakera.explain.reconstruct import describe_kind
 from kakera.formats.bundle import Pretrained
 from kakera.formats.native import WEIGHTS
@@ -62,6 +63,7 @@ class State:
             "layers": shape.depth,
             "heads": shape.heads,
             "width": shape.width,
+            "token_zero": token_zero(shape.class_tokens),
         }
         return ModelAnswer(**common, has_attention=True, rows=grid.rows, cols=grid.cols, **layers)
 

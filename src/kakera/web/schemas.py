@@ -46,6 +46,7 @@ class ModelAnswer(BaseModel):
     layers: int | None = None
     heads: int | None = None
     width: int | None = Field(None, description="Values in a token.")
+    token_zero: str = Field("class token", description="Name of token 0 in attention maps.")
     classes: tuple[str, ...]
     has_attention: bool = Field(description="True if the model has attention and tokens.")
     reconstructs: bool = Field(description="True if the model has a decoder.")

@@ -119,9 +119,8 @@ class Views:
         """
         seen = self.activations(state, picture)
         heads = seen.attention_of(layer)
-        rows = heads[seen.head(head)] if head else heads.mean(axis=0)
-        rows = rows if token is None else rows[seen.token(token)][None]
-        return {"attention": rows[:, 1:]}
+        rows = seen.to_patches(heads[seen.head(head)] if head else heads.mean(axis=0))
+        return {"attention": rows if token is None else rows[seen.token(token)][None]}
 
     def rollout(self, state: State, picture: Item) -> dict[str, Array]:
         """Return attention rollout (`explain.rollout`) over the patches, (1 + n, n). Raises RunError."""
@@ -129,7 +128,7 @@ class Views:
         reach = self.memory.get(
             ("rollout", *state.key, picture.id), lambda: rollout(seen), lambda array: array.nbytes
         )
-        return {"attention": reach[:, 1:]}
+        return {"attention": seen.to_patches(reach)}
 
     def similarity(self, state: State, picture: Item, layer: int | Literal["raw"]) -> dict[str, Array]:
         """Return the cosine similarities of all patches, (n, n). Raises OptionError, RunError."""

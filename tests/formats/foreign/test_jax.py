@@ -49,7 +49,7 @@ def test_a_whole_base_model_gives_the_scores_of_timm(tmp_path: Path) -> None:
 def test_what_is_not_in_the_file_is_assumed_and_said(tmp_path: Path) -> None:
     found = load(file(tmp_path / "file.npz"))
     assert (found.inputs.size, found.inputs.mean, found.inputs.std) == ((12, 12), (0.5,) * 3, (0.5,) * 3)
-    assert found.encoder.config.block.tanh_gelu
+    assert found.encoder.config.block.activation == "gelu_tanh"
     assert isinstance(found.model, Classifier)
     assert any("JAX" in note for note in found.notes)
 

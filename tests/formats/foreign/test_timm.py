@@ -192,11 +192,11 @@ def test_positions_are_resized_as_timm_does(name: str) -> None:
         ({"model_args": {**CONFIGS["token"]["model_args"], "num_heads": 3}}, "3 heads for a width of 8"),
         ({"model_args": {**CONFIGS["token"]["model_args"], "img_size": 16}}, "positions"),
         ({"global_pool": "map"}, "map pooling"),
-        ({"global_pool": "avg"}, "avg pooling after the norm"),
+        ({"model_args": {**CONFIGS["token"]["model_args"], "act_layer": "relu"}}, "act_layer: got relu"),
         ({"model_args": {}}, "got 8, expected 192"),
         ({"pretrained_cfg": {"mean": [0.5], "std": [0.5]}}, "mean and std"),
     ],
-    ids=["heads", "size", "pool", "norm", "width", "channels"],
+    ids=["heads", "size", "pool", "activation", "width", "channels"],
 )
 def test_a_configuration_that_contradicts_its_weights_gets_one_line(
     changes: dict[str, Any], said: str, tmp_path: Path
@@ -209,18 +209,18 @@ def test_a_configuration_that_contradicts_its_weights_gets_one_line(
 
 def test_names_that_timm_has_and_we_have_not_are_listed(tmp_path: Path) -> None:
     place = folder("token", tmp_path / "theirs")
-    tensors = {**weights("token"), "norm_pre.weight": torch.ones(8)}
+    tensors = {**weights("token"), "neck.weight": torch.ones(8)}
     save_file(tensors, place / "model.safetensors")
-    with pytest.raises(RunError, match=r"1 unknown \(norm_pre.weight\)"):
+    with pytest.raises(RunError, match=r"1 unknown \(neck.weight\)"):
         load(place)
 
 
-def test_without_any_token_before_the_patches_it_is_refused(tmp_path: Path) -> None:
+def test_a_position_of_a_class_token_that_is_missing_is_refused(tmp_path: Path) -> None:
     place = folder("avg", tmp_path / "theirs")
     tensors = weights("avg")
     del tensors["cls_token"]
     save_file(tensors, place / "model.safetensors")
-    with pytest.raises(RunError, match="no class token and no register"):
+    with pytest.raises(RunError, match="pos_embed of shape 13 x 8, expected 12 x 8"):
         load(place)
 
 

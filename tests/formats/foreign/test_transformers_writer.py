@@ -61,7 +61,7 @@ def difference(theirs: Any, ours: Pretrained, output: str) -> tuple[float, float
 
 
 @pytest.mark.parametrize(
-    "kind", [BlockConfig(), BlockConfig(2.0, 0.1, False, True)], ids=["plain", "all else"]
+    "kind", [BlockConfig(), BlockConfig(2.0, 0.1, False, "gelu_tanh")], ids=["plain", "all else"]
 )
 def test_an_encoder_gives_the_same_tokens(kind: BlockConfig, tmp_path: Path) -> None:
     ours = complete(encoder(*WIDE, kind))
@@ -213,7 +213,7 @@ def test_a_beit_of_the_library_gives_the_same_scores(tmp_path: Path) -> None:
 def written() -> dict[str, Pretrained]:
     inside = encoder(*SQUARE)
     return {
-        "encoder": complete(encoder(*WIDE, BlockConfig(2.0, 0.1, False, True))),
+        "encoder": complete(encoder(*WIDE, BlockConfig(2.0, 0.1, False, "gelu_tanh"))),
         "classifier": complete(Classifier(encoder(*WIDE), 3, "class"), CLASSES, multi_label=True),
         "autoencoder": complete(MAE(inside, DecoderConfig(16, 1, 4), norm_pix_loss=False)),
     }

@@ -48,8 +48,8 @@ def image_figures(subject: FigureInput, hidden: NDArray[np.bool_]) -> Iterator[F
     yield Figure(
         "summary",
         "Attention",
-        f"From the left: the picture; the attention of the class token in {which}, averaged over heads; "
-        "attention rollout, which combines the attention of all layers (Abnar and Zuidema 2020)"
+        f"From the left: the picture; the attention of the {seen.token_zero} in {which}, averaged over "
+        "heads; attention rollout, which combines the attention of all layers (Abnar and Zuidema 2020)"
         + (
             ""
             if evidence is None
@@ -62,7 +62,7 @@ def image_figures(subject: FigureInput, hidden: NDArray[np.bool_]) -> Iterator[F
     )
     yield Figure(
         "heads",
-        "Attention heads of the class token",
+        f"Attention heads of the {seen.token_zero}",
         "Each map is the attention of one head. Heads of one layer differ, and layers differ. Not every head "
         "attends to the object.",
         plots.head_grid(seen),

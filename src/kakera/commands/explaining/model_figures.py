@@ -60,15 +60,16 @@ def model_figures(
         plots.receptive_fields(fields, axes_of(saved.inputs, width)),
         {f"fields_{number}": each.maps for number, each in enumerate(fields.values())},
     )
-    similar = position_similarity(encoder)
-    yield Figure(
-        "positions",
-        "Position embeddings",
-        "Each small map is the similarity of one position embedding with all others; dark is "
-        f"{similar.min():.2f}, light is 1.",
-        plots.positions(similar, upwards=axes.upwards),
-        {"positions": similar},
-    )
+    if encoder.positions is not None:
+        similar = position_similarity(encoder)
+        yield Figure(
+            "positions",
+            "Position embeddings",
+            "Each small map is the similarity of one position embedding with all others; dark is "
+            f"{similar.min():.2f}, light is 1.",
+            plots.positions(similar, upwards=axes.upwards),
+            {"positions": similar},
+        )
     yield Figure(
         "filters",
         "Filters of the first layer",
@@ -89,7 +90,7 @@ def _fields(
     encoder, some = saved.encoder, looked.pictures[:FIELD_PICTURES]
     ends = [width for width in looked.widths[:FIELD_PICTURES] if width is not None]
     width = ValidArea.of(encoder, min(ends)).width if ends else None
-    seen = saved.inputs.normalize(some.to(encoder.class_token))
+    seen = saved.inputs.normalize(some.to(encoder.norm.weight))
     fields = {
         "Transformer": transformer_fields(encoder, seen, width),
         _name(cnn): cnn_fields(cnn.model, cnn.inputs.normalize(some.float())[..., :width]),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kakera.commands.finetune import finetune_result, prepare_finetuning
+from kakera.commands.finetune import finetune_result, prepare_finetuning, with_pool
 from kakera.commands.finetune_forecast import forecast_of
 from kakera.commands.job import TrainingJob, finished
 from kakera.commands.result import TrainResult
@@ -139,6 +139,7 @@ def _resolved(
     options: ProbeOptions, prepared: Prepared, given: dict[str, Any], saved: Pretrained
 ) -> TrainingJob[FinetuneOptions]:
     recipe, data = options.finetune_recipe, prepared.dataset
+    given = with_pool(given, recipe, saved)
     return TrainingJob.resolve(
         FinetuneOptions, data, recipe, given, saved.inputs, announce=False, started=time.monotonic()
     )

@@ -9,14 +9,67 @@ from kakera.data.images.crop import CenterCrop
 
 # Pillow's numbers of its filters, which `preprocessor_config.json` uses.
 FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
-SHORTEST = ("Bit", "CLIP", "DINO")  # for these processors one number is the length of the shorter side
+SHORTEST = ("Bit", "CLIP", "DINOF")  # for these processors one number is the length of the shorter side
 # Defaults of each processor for missing fields: (resample, do_center_crop, size, crop_size).
 DEFAULTS: dict[str, tuple[int, bool, Any, int]] = {
     "ViT": (2, False, 224, 224),
     "DeiT": (3, True, 256, 224),
     "Beit": (3, False, 224, 224),
     "Bit": (3, True, {"shortest_edge": 224}, 224),
+    "CLIP": (3, True, {"shortest_edge": 224}, 224),
+    "Siglip2": (2, False, None, 224),
+    "Siglip": (3, False, 224, 224),
+    "DINOv3": (2, False, 224, 224),
+    "Tipsv2": (2, False, 448, 448),
 }
+CLIP = {"image_mean": (0.48145466, 0.4578275, 0.40821073), "image_std": (0.26862954, 0.26130258, 0.27577711)}
+IMAGENET = {"image_mean": (0.485, 0.456, 0.406), "image_std": (0.229, 0.224, 0.225)}
+# The processor of each model type, and its mean and standard deviation; for others they are 0.5.
+ASSUMED: dict[str, tuple[str, dict[str, Any]]] = {
+    "clip_vision_model": ("CLIPImageProcessor", CLIP),
+    "siglip_vision_model": ("SiglipImageProcessor", {}),
+    "siglip2_vision_model": ("Siglip2ImageProcessor", {}),
+    "tipsv2_vision_model": ("Tipsv2ImageProcessor", {"do_normalize": False}),
+    "dinov3_vit": ("DINOv3ViTImageProcessor", IMAGENET),
+    "pixio": ("BitImageProcessor", CLIP),
+}
+
+
+def default_preprocessing(
+    model_type: str, channels: int, size: tuple[int, int]
+) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    """Return the preprocessing that transformers documents for a model type and inputs of `size`, and a note.
+
+    Example:
+
+        >>> default_preprocessing("siglip_vision_model", 3, (224, 224))[1]
+        ('no preprocessor_config.json: defaults of SiglipImageProcessor assumed',)
+    """
+    if model_type not in ASSUMED or channels != 3:
+        return {}, ("no preprocessor_config.json: mean and standard deviation 0.5 assumed",)
+    name, statistics = ASSUMED[model_type]
+    sides: dict[str, Any] = dict(zip(("height", "width"), size, strict=True))
+    shorter = name.startswith(SHORTEST)
+    fields = {"size": {"shortest_edge": min(size)} if shorter else sides, "crop_size": sides}
+    note = f"no preprocessor_config.json: defaults of {name} assumed"
+    return {"image_processor_type": name, **fields, **statistics}, (note,)
+
+
+def whole_patches(size: tuple[int, int], patch: tuple[int, int]) -> tuple[tuple[int, int], tuple[str, ...]]:
+    """Return the part of a picture `size` that whole patches cover, and a note if it is smaller.
+
+    SigLIP has pictures of 384 pixels with patches of 14: a convolution leaves out the last 6 pixels.
+
+    Example:
+
+        >>> whole_patches((384, 384), (14, 14))[0]
+        (378, 378)
+    """
+    height, width = (side // step * step for side, step in zip(size, patch, strict=True))
+    if (height, width) == tuple(size) or not height or not width:
+        return (size[0], size[1]), ()
+    note = f"patches do not cover pictures of {size[0]} × {size[1]}: kakera reads {height} × {width} pixels"
+    return (height, width), (note,)
 
 
 def crop_of(preprocessing: Mapping[str, Any], size: tuple[int, int]) -> tuple[CenterCrop, tuple[str, ...]]:
@@ -34,6 +87,9 @@ def crop_of(preprocessing: Mapping[str, Any], size: tuple[int, int]) -> tuple[Ce
         return CenterCrop(size), ()
     kind, (resample, crops, default_size, _) = _kind(preprocessing)
     name = FILTERS.get(int(preprocessing.get("resample", resample) or 0), "bicubic")
+    if kind.startswith("Siglip2") and not preprocessing.get("size"):
+        note = "its processor keeps the shape of pictures (NaFlex): kakera uses the largest centre crop"
+        return CenterCrop(size, interpolation=name), (note,)
     if not preprocessing.get("do_resize", True):
         return CenterCrop(size, interpolation=name), ("do_resize is false, but kakera resizes pictures",)
     sides = _sides(preprocessing.get("size", default_size), square=not kind.startswith(SHORTEST))

@@ -128,7 +128,7 @@ def _build(tensors: Mapping[str, Tensor], *, headless: bool) -> Pretrained:
     depth = require_layers(1 + max(numbers), tensors)
     side = round((tensors["Transformer/posembed_input/pos_embedding"].shape[1] - 1) ** 0.5)
     inputs = InputSpec(channels, side * patch[0], side * patch[1], (HALF,) * channels, (HALF,) * channels)
-    kind = BlockConfig(tanh_gelu=True).ratio_of(inside, width)
+    kind = BlockConfig(activation="gelu_tanh").ratio_of(inside, width)
     shape = ViTConfig(width, depth, heads, (patch[0], patch[1]), decoder_for(width), kind)
     encoder = ViT(shape, channels=channels, image_size=inputs.size, learned=True)
     notes = ("an original Vision Transformer in JAX", "square pictures with pixels from −1 to 1 assumed")

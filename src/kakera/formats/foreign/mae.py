@@ -242,6 +242,10 @@ def _heads(own: Mapping[str, Any], width: int) -> int:
 def _require_expressible(saved: Pretrained) -> None:
     if not saved.model.has_attention:
         _refuse("a CNN")
+    shape = saved.encoder.config
+    if shape.class_tokens != 1 or shape.norm_pre or shape.attention_pool or shape.rotary:
+        got = "rotary positions, attention pooling, a norm before the layers, or not exactly one class token"
+        _refuse(got)
     if saved.encoder.config.registers or saved.encoder.config.block != PLAIN:
         _refuse("other blocks than the paper's, or registers")
     if saved.model.reconstructs:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from kakera.data.images.crop import CenterCrop
@@ -18,8 +19,17 @@ from kakera.formats import names, prefix_tokens
 from kakera.formats.build import without_memory
 from kakera.formats.bundle import Pretrained
 from kakera.formats.description import inputs_of, thresholds_of
+from kakera.formats.doubts import activation_warning
 from kakera.formats.fields import flag, numbers, whole
 from kakera.formats.foreign import mae
+from kakera.formats.foreign.image_processors import CLIP, whole_patches
+from kakera.formats.foreign.timm_architectures import (
+    OTHER_POSITIONS,
+    ROTARY,
+    activation_of,
+    epsilon_of,
+    heads_of,
+)
 from kakera.formats.foreign.transformers_names import TOKENS
 from kakera.formats.names import ROW, ROWS, Row, with_prefix
 from kakera.formats.old_names import current
@@ -30,21 +40,24 @@ from kakera.model.configs import BlockConfig, ViTConfig, decoder_for
 from kakera.model.network import Network
 from kakera.model.vit import ViT
 
-# Number of heads by width in timm's sizes; width 1536 is DINOv2's.
-HEADS = {
-    **{64 * heads: heads for heads in (3, 4, 5, 6, 8, 10, 12, 13, 14, 16, 24)},
-    **dict.fromkeys((1152, 1280, 1408, 1664), 16),
-}
+DINOV3_SIZE = 256  # side in pixels of timm's DINOv3
 HALF = 0.5  # mean and standard deviation of timm's own ViTs; others have ImageNet's
-TANH = ("gelu_tanh", "gelu_pytorch_tanh")
 DROPPED = ("mask_token",)
-LAYER = (*mae.LAYER, Row("scale1", "ls1.gamma"), Row("scale2", "ls2.gamma"))
+SCALES = (("scale1", "ls1.gamma"), ("scale2", "ls2.gamma"), ("scale1", "gamma_1"), ("scale2", "gamma_2"))
+LAYER = (*mae.LAYER, *(Row(*names) for names in SCALES), Row("mlp.up.*", ("mlp.fc1_g.*", "mlp.fc1_x.*")))
 REGISTERS, DISTILLED = Row("registers", "reg_token", TOKENS), Row("registers", "dist_token", TOKENS)
 ENCODER = (
     Row("class_token", "cls_token", ROW),
     Row("positions", "pos_embed", ROWS),
     Row("patches.project.weight", "patch_embed.proj.weight", names.CONVOLUTION),
     Row("patches.project.bias", "patch_embed.proj.bias"),
+    Row("norm_pre.*", "norm_pre.*"),
+    Row("attention_pool.probe", "attn_pool.latent", ROW),
+    *(Row(f"attention_pool.attention.{name}.*", f"attn_pool.{name}.*") for name in ("q", "kv")),
+    Row("attention_pool.attention.out.*", "attn_pool.proj.*"),
+    Row("attention_pool.norm.*", "attn_pool.norm.*"),
+    Row("attention_pool.mlp.up.*", "attn_pool.mlp.fc1.*"),
+    Row("attention_pool.mlp.down.*", "attn_pool.mlp.fc2.*"),
     *with_prefix("layers.{}.", "blocks.{}.", LAYER),
 )
 HEAD = (Row("head.*", "head.*"),)
@@ -81,9 +94,8 @@ def read(tensors: Mapping[str, Tensor], source: str, config: Mapping[str, Any] |
         >>> read(tensors, "model", configuration(saved)).encoder.config.heads
         2
     """
-    tensors = dict(tensors)
-    for pattern in DROPPED:
-        tensors.pop(pattern, None)
+    tensors, architecture = _with_biases(tensors), (config or {}).get("architecture")
+    source = f"{source} ({architecture})" if architecture else source  # named in every error
     with without_memory(source, expected="a Vision Transformer of timm", do="name another model"):
         saved = _build(tensors, config or {}, source)
     ours = saved.model.prefix
@@ -102,14 +114,56 @@ def read(tensors: Mapping[str, Tensor], source: str, config: Mapping[str, Any] |
     return saved
 
 
+def is_dinov3(tensors: Mapping[str, Tensor], architecture: str = "") -> bool:
+    """Return True for DINOv3's tensors: no position embeddings, but a class token and registers.
+
+    Example:
+
+        >>> is_dinov3({"cls_token": torch.zeros(1, 1, 4), "pos_embed": torch.zeros(1, 5, 4)})
+        False
+    """
+    named = "dinov3" in architecture or not architecture
+    return named and "pos_embed" not in tensors and {"cls_token", "reg_token"} <= tensors.keys()
+
+
+def _require_known(tensors: Mapping[str, Tensor], architecture: str) -> None:
+    """Raise OptionError for positions that are neither a table nor DINOv3's."""
+    other = any(name in architecture for name in OTHER_POSITIONS)
+    if other or not ("pos_embed" in tensors or is_dinov3(tensors, architecture)):
+        got = f"{architecture or 'a model'} with other positions"
+        expected = "a table of position embeddings, or DINOv3"
+        raise OptionError("positions", got=got, expected=expected, do="choose another model")
+    if "pos_embed" in tensors and any(name.endswith(".gamma_1") for name in tensors):
+        got = f"{architecture or 'a model'} of timm's Eva class"
+        raise OptionError("layers", got=got, expected="DINOv3, or a plain ViT", do="choose another model")
+
+
+def _with_biases(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors with biases of zero where timm has none: CLIP's patches, DINOv3's keys."""
+    result = {name: tensor for name, tensor in tensors.items() if name not in DROPPED}
+    patches = result.get("patch_embed.proj.weight")
+    if patches is not None and "norm_pre.weight" in result:
+        result.setdefault("patch_embed.proj.bias", patches.new_zeros(len(patches)))
+    for name in tensors:
+        if name.endswith(".attn.q_bias"):
+            start = name.removesuffix("q_bias")
+            parts = result.pop(name), result.pop(f"{start}v_bias", None)
+            if parts[1] is not None:
+                joined = torch.cat([parts[0], torch.zeros_like(parts[0]), parts[1]])
+                result[f"{start}qkv.bias"] = joined
+    return result
+
+
 def _build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], source: str) -> Pretrained:
     model_args, own = config.get("model_args") or {}, current(config.get("kakera") or {})
-    registers = _registers(tensors)
-    shape, notes = _shape(tensors, model_args, registers)
-    inputs, assumed = _inputs(tensors, config, own, shape.patch, 1 + registers)
+    architecture = str(config.get("architecture", ""))
+    _require_known(tensors, architecture)
+    shape, notes = _shape(tensors, model_args, architecture)
+    inputs, assumed = _inputs(tensors, config, own, shape)
     encoder = ViT(shape, channels=inputs.channels, image_size=inputs.size, learned=True)
-    architecture = config.get("architecture", "state dict without its architecture")
-    notes = (f"timm {architecture}", *notes, *assumed)
+    doubt = activation_warning(shape, architecture, config.get("pretrained_cfg") or {}, model_args)
+    named = architecture or "state dict without its architecture"
+    notes = (f"timm {named}", *notes, *assumed, *doubt)
     if "head.weight" not in tensors:
         return Pretrained(encoder, inputs, notes=notes, resampling="antialiased")
     labels = config.get("label_names") or (config.get("pretrained_cfg") or {}).get("label_names")
@@ -119,79 +173,89 @@ def _build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], source: str
     return Pretrained(model, inputs, classes, several, notes, "antialiased", thresholds)
 
 
-def _registers(tensors: Mapping[str, Tensor]) -> int:
-    """Return the number of registers; without a class token the first register replaces it."""
+def _prefix(tensors: Mapping[str, Tensor]) -> tuple[int, int]:
+    """Return the numbers of class tokens and registers.
+
+    A register replaces a missing class token. Without either there is no class token.
+    """
     count = sum(tensors[name].shape[1] for name in ("reg_token", "dist_token") if name in tensors)
     if "cls_token" in tensors:
-        return count
-    if not count:
-        raise OptionError(
-            "tokens", got="no class token and no register", expected="one", do="choose another model"
-        )
-    return count - 1
+        return 1, count
+    return (1, count - 1) if count else (0, 0)
 
 
 def _pool(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> Pooling:
-    mean = "fc_norm.weight" in tensors
-    pooling = config.get("global_pool") or ("avg" if mean or "cls_token" not in tensors else "token")
-    if pooling not in ("avg", "token") or mean != (pooling == "avg"):
+    mean, attention = "fc_norm.weight" in tensors, "attn_pool.latent" in tensors
+    likely = "map" if attention else "avg" if mean or "cls_token" not in tensors else "token"
+    pooling = config.get("global_pool") or likely
+    if (
+        pooling not in ("avg", "token", "map")
+        or (mean and pooling != "avg")
+        or attention != (pooling == "map")
+    ):
         got = f"{pooling} pooling {'before' if mean else 'after'} the norm"
-        raise OptionError(
-            "pooling", got=got, expected="token, or avg with fc_norm", do="choose another model"
-        )
+        expected = "token, avg, or map with attn_pool"
+        raise OptionError("pooling", got=got, expected=expected, do="choose another model")
     if "head_dist.weight" in tensors:
         return "distilled"
-    return "mean" if mean else "class"
-
-
-def heads_of(width: int) -> int:
-    """Return the number of heads for a width. Raises OptionError if timm has no size of this width.
-
-    Example:
-
-        >>> heads_of(768)
-        12
-    """
-    if width not in HEADS:
-        widths = ", ".join(map(str, sorted(HEADS)))
-        raise OptionError("width", got=width, expected=widths, do="add its config.json with num_heads")
-    return HEADS[width]
+    if pooling != "avg":
+        return "attention" if attention else "class"
+    return "mean" if mean else "normed mean"
 
 
 def _shape(
-    tensors: Mapping[str, Tensor], model_args: Mapping[str, Any], registers: int
+    tensors: Mapping[str, Tensor], model_args: Mapping[str, Any], architecture: str
 ) -> tuple[ViTConfig, tuple[str, ...]]:
     width, _, *patch = tensors["patch_embed.proj.weight"].shape
     heads, notes = model_args.get("num_heads"), ()
     if heads is None:
-        heads = heads_of(width)
+        heads = heads_of(width, architecture)
         notes = (f"{heads} heads assumed, as in timm's size of this width",)
     heads = whole("num_heads", heads)
-    enter, leave = (tensors[f"blocks.0.mlp.{name}.weight"].shape for name in ("fc1", "fc2"))
+    split, leave = "blocks.0.mlp.fc1_g.weight" in tensors, tensors["blocks.0.mlp.fc2.weight"].shape
+    gated = split or tensors["blocks.0.mlp.fc1.weight"].shape[0] == 2 * leave[1]
     kind = BlockConfig(
+        epsilon=epsilon_of(architecture, tensors),
         qkv_bias="blocks.0.attn.qkv.bias" in tensors,
-        tanh_gelu=model_args.get("act_layer") in TANH,
-        layer_scale="blocks.0.ls1.gamma" in tensors,
-        gated=enter[0] == 2 * leave[1],
+        activation="gelu" if gated else activation_of(model_args, architecture),
+        layer_scale="blocks.0.ls1.gamma" in tensors or "blocks.0.gamma_1" in tensors,
+        gated=gated,
     ).ratio_of(leave[1], width)
     depth, sides = mae.depth_of(tensors, "blocks."), (patch[0], patch[1])
-    return ViTConfig(width, depth, heads, sides, decoder_for(width), kind, registers), notes
+    class_tokens, registers = _prefix(tensors)
+    shape = ViTConfig(
+        width,
+        depth,
+        heads,
+        sides,
+        decoder_for(width),
+        kind,
+        registers,
+        class_tokens=class_tokens,
+        norm_pre="norm_pre.weight" in tensors,
+        attention_pool="attn_pool.latent" in tensors,
+        rotary=0.0 if "pos_embed" in tensors else ROTARY,
+    )
+    return shape, notes
 
 
 def _inputs(
     tensors: Mapping[str, Tensor],
     config: Mapping[str, Any],
     own: Mapping[str, Any],
-    patch: tuple[int, int],
-    first: int,
+    shape: ViTConfig,
 ) -> tuple[InputSpec, tuple[str, ...]]:
-    """Return the input specification and notes; `first` is the number of tokens before the patches."""
+    """Return the input specification and notes."""
+    patch, first = shape.patch, shape.prefix_tokens
     if "inputs" in own:
         return inputs_of(own["inputs"]), ()
     pretrained_cfg, model_args = config.get("pretrained_cfg") or {}, config.get("model_args") or {}
-    channels, rows = tensors["patch_embed.proj.weight"].shape[1], tensors["pos_embed"].shape[1]
+    channels = tensors["patch_embed.proj.weight"].shape[1]
+    rows = tensors["pos_embed"].shape[1] if "pos_embed" in tensors else 0
     size = model_args.get("img_size") or (pretrained_cfg.get("input_size") or (0,))[1:]
     notes: tuple[str, ...] = ()
+    if not size and not rows:
+        size, notes = (DINOV3_SIZE, DINOV3_SIZE), (f"pictures of {DINOV3_SIZE} pixels assumed",)
     if not size:
         square = next((n for n in (rows - first, rows) if n > 0 and round(n**0.5) ** 2 == n), None)
         if square is None:
@@ -200,8 +264,9 @@ def _inputs(
                 "positions", got=rows, expected=expected, do="add its config.json with img_size"
             )
         size, notes = [round(square**0.5) * side for side in patch], ("square pictures assumed",)
-    height, width = (size, size) if isinstance(size, int) else size
-    if rows - Grid.cover((height, width), patch).count not in (0, 1, first):
+    (height, width), cut = whole_patches((size, size) if isinstance(size, int) else (size[0], size[1]), patch)
+    notes += cut
+    if rows and rows - Grid.cover((height, width), patch).count not in (0, 1, first):
         do = "use config.json and weights of the same model"
         raise OptionError("positions", got=rows, expected=f"{height} x {width} pixels", do=do)
     if "mean" in pretrained_cfg and "std" in pretrained_cfg:
@@ -247,6 +312,10 @@ def _statistics(
     Models from other projects (DeiT, MAE, DINOv2) have ImageNet's statistics, and so do encoders without a
     head, as self-distillation publishes them (DINO, Caron et al. 2021).
     """
+    if channels == 3 and "norm_pre.weight" in tensors:
+        return CLIP["image_mean"], CLIP["image_std"], " (CLIP)"
+    if channels == 3 and "pos_embed" not in tensors:
+        return mae.MEAN, mae.STD, " (DINOv3)"
     elsewhere = ("dist_token", "reg_token", "fc_norm.weight", "blocks.0.ls1.gamma")
     if channels == 3 and any(name in tensors for name in elsewhere):
         return mae.MEAN, mae.STD, ""

@@ -21,11 +21,15 @@ from kakera.formats.foreign.timm import table
 from kakera.formats.license import card_license
 from kakera.formats.native import WEIGHTS
 from kakera.inputs import InputSpec
+from kakera.model.classifier import default_pool
 
-EPSILON = 1e-6  # epsilon of timm's norms, which no model argument changes
+# Epsilons of timm's norms, which no model argument changes: CLIP's constructor has the second.
+EPSILON, CLIP_EPSILON = 1e-6, 1e-5
+POOLS = ("class", "mean", "distilled", "normed mean", "attention")
 BYTE = 255.0  # timm always divides stored values by 255
-# Constructors for features without an argument: a gated MLP, a distillation token.
+# Constructors for features without an argument: a gated MLP, a distillation token, the epsilon of CLIP.
 PLAIN, GATED = "vit_base_patch16_224", "vit_giant_patch14_dinov2"
+CLIP = "vit_base_patch16_clip_224"
 DISTILLED = "deit_base_distilled_patch16_224"
 
 
@@ -41,8 +45,12 @@ def files(saved: Pretrained) -> dict[str, bytes]:
     """
     _require_expressible(saved)
     ours = saved.model.prefix
-    distilled, mean = _distilled(saved), _pool(saved) == "avg"
+    distilled, mean = _distilled(saved), saved.model.pool == "mean"
     tensors = dict(saved.model.state_dict())
+    if saved.encoder.config.norm_pre:
+        del tensors[f"{ours}patches.project.bias"]  # of zeros: timm's has none
+    if _pool(saved) != "map":  # the head of an encoder whose classifier does not use it
+        tensors = {name: t for name, t in tensors.items() if ".attention_pool." not in f".{name}"}
     if distilled or (saved.encoder.config.registers and not _apart(saved)):
         tensors = prefix_tokens.with_rows(tensors, ours)
     elif _apart(saved):
@@ -86,13 +94,19 @@ def configuration(saved: Pretrained) -> dict[str, Any]:
         "init_values": 1e-5 if kind.layer_scale else None,
         "global_pool": _pool(saved),
     }
+    if saved.model.pool == "normed mean":
+        arguments["fc_norm"] = False
+    if not shape.class_tokens:
+        arguments |= {"class_token": False, "fc_norm": saved.model.pool == "mean"}
+    if shape.norm_pre or kind.epsilon == CLIP_EPSILON:
+        arguments["pre_norm"] = shape.norm_pre
     if not _distilled(saved):
         arguments |= {"reg_tokens": shape.registers, "no_embed_class": _apart(saved)}
-    if kind.tanh_gelu and not kind.gated:
-        arguments["act_layer"] = "gelu_tanh"
+    if kind.activation != "gelu" and not kind.gated:
+        arguments["act_layer"] = kind.activation
     mean, std = ([v * inputs.scale / BYTE for v in values] for values in (inputs.mean, inputs.std))
     content: dict[str, Any] = {
-        "architecture": GATED if kind.gated else DISTILLED if _distilled(saved) else PLAIN,
+        "architecture": _architecture(saved),
         "num_classes": count,
         "num_features": shape.width,
         "global_pool": _pool(saved),
@@ -163,7 +177,16 @@ def _share(inputs: InputSpec) -> float:
 
 
 def _pool(saved: Pretrained) -> str:
-    return "avg" if saved.model.pool == "mean" else "token"
+    pool, shape = saved.model.pool or default_pool(saved.encoder.config), saved.encoder.config
+    if pool == "attention":
+        return "map"
+    return "avg" if pool in ("mean", "normed mean") or not shape.class_tokens else "token"
+
+
+def _architecture(saved: Pretrained) -> str:
+    block = saved.encoder.config.block
+    plain = CLIP if block.epsilon == CLIP_EPSILON else PLAIN
+    return GATED if block.gated else DISTILLED if _distilled(saved) else plain
 
 
 def _distilled(saved: Pretrained) -> bool:
@@ -173,7 +196,9 @@ def _distilled(saved: Pretrained) -> bool:
 def _apart(saved: Pretrained) -> bool:
     """Return True if the model has registers and its class token has no position embedding."""
     encoder = saved.encoder
-    return bool(encoder.config.registers) and not bool(encoder.positions[0].any()) and not _distilled(saved)
+    if encoder.positions is None or not encoder.config.registers or _distilled(saved):
+        return False
+    return not bool(encoder.positions[0].any())
 
 
 def _require_expressible(saved: Pretrained) -> None:
@@ -183,12 +208,19 @@ def _require_expressible(saved: Pretrained) -> None:
     if model.reconstructs:
         _refuse("a masked autoencoder (--encoder converts only its encoder)")
     shape = saved.encoder.config
-    if shape.block.epsilon != EPSILON:
+    if shape.rotary:
+        _refuse("rotary positions (DINOv3)")
+    if shape.class_tokens > 1:
+        _refuse(f"{shape.class_tokens} class tokens")
+    clip = shape.block.epsilon == CLIP_EPSILON and not shape.block.gated and not _distilled(saved)
+    if shape.norm_pre and (not clip or bool(saved.encoder.patches.project.bias.any())):
+        _refuse("a norm before the layers with a bias of the patches, or with an epsilon other than 1e-5")
+    if shape.block.epsilon != EPSILON and not clip:
         _refuse(f"layer norms with an epsilon of {shape.block.epsilon:g}")
     if shape.step != shape.patch:
         _refuse("patches that overlap")
     norm = model.head_epsilon is not None
-    if model.classifies and (norm or model.pool not in ("class", "mean", "distilled")):
+    if model.classifies and (norm or model.pool not in POOLS):
         _refuse(f"a head with {model.pool} pooling" + (" and a norm" if norm else ""))
 
 

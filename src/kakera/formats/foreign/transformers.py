@@ -1,4 +1,6 @@
-"""Reading of Hugging Face transformers models: ViT, DeiT, BEiT, ViTMAE, DINOv2 and AST.
+"""Reading of Hugging Face transformers models: ViT and those named like it.
+
+They are DeiT, BEiT, ViTMAE, MSN, I-JEPA, Pixio, DINOv2 and AST; `vision` reads CLIP and others.
 
 Both the tensor names of the hub and those of version 5 are read. `config.json` describes the model,
 `preprocessor_config.json` its inputs.
@@ -18,7 +20,7 @@ from kakera.formats.bundle import Pretrained
 from kakera.formats.description import CHANNELS, require_values, thresholds_of
 from kakera.formats.fields import flag, mapping, number, numbers, one_of, whole
 from kakera.formats.foreign.ast_inputs import is_multi_label, recordings
-from kakera.formats.foreign.image_processors import crop_of
+from kakera.formats.foreign.image_processors import crop_of, default_preprocessing
 from kakera.formats.foreign.transformers_defaults import DEFAULTS, OF_KIND
 from kakera.formats.foreign.transformers_names import (
     AST_HEAD,
@@ -33,7 +35,7 @@ from kakera.formats.foreign.transformers_names import (
 from kakera.formats.names import Row
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier, Pooling
-from kakera.model.configs import BlockConfig, DecoderConfig, ViTConfig, decoder_for
+from kakera.model.configs import Activation, BlockConfig, DecoderConfig, ViTConfig, decoder_for
 from kakera.model.mae import MAE
 from kakera.model.network import Network
 from kakera.model.positions import Resampling
@@ -41,10 +43,16 @@ from kakera.model.vit import ViT
 
 AST, BEIT = "audio-spectrogram-transformer", "beit"
 DINOV2 = ("dinov2", "dinov2_with_registers")
-KINDS = ("vit", "deit", BEIT, "vit_mae", *DINOV2, AST)
-PREFIXES = ("vit", "deit", BEIT, *DINOV2, "audio_spectrogram_transformer")
+MSN, IJEPA, PIXIO = "vit_msn", "ijepa", "pixio"
+KINDS = ("vit", "deit", BEIT, "vit_mae", MSN, IJEPA, PIXIO, *DINOV2, AST)
+PREFIXES = ("vit", "deit", BEIT, IJEPA, PIXIO, *DINOV2, "audio_spectrogram_transformer")
 ONE, MANY = "single_label_classification", "multi_label_classification"
-EXACT, TANH = ("gelu",), ("gelu_pytorch_tanh", "gelu_new")
+ACTIVATIONS: dict[str, Activation] = {
+    "gelu": "gelu",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "gelu_new": "gelu_tanh",
+    "quick_gelu": "quick_gelu",
+}
 RESAMPLING: dict[str, Resampling] = {"dinov2_with_registers": "antialiased", AST: "cut"}
 
 
@@ -64,12 +72,14 @@ def read(
     """
     kind = config["model_type"]
     pre = next((f"{p}." for p in PREFIXES if any(n.startswith(f"{p}.") for n in tensors)), "")
+    if pre and kind == MSN:  # transformers 5.24 writes the layers of a classifier without the prefix
+        tensors = {f"{pre}{name}" if name.startswith("encoder.") else name: t for name, t in tensors.items()}
     with without_memory(source, expected=f"the configuration of {', '.join(KINDS)}", do="correct it"):
         values = {**DEFAULTS, **OF_KIND.get(kind, {}), **config}
         saved = _build(values, preprocessing, set(tensors))
     ours = saved.model.prefix
     tensors = with_key_biases(tensors) if kind == BEIT else tensors
-    rows = _rows(kind, pre, ours, set(tensors), gated=saved.encoder.config.block.gated)
+    rows = _rows(kind, pre, ours, set(tensors), saved.encoder.config)
     dropped = tuple(pattern.replace("{pre}", pre) for pattern in DROPPED)
     shape = saved.encoder.config
     axes = {"ph": shape.patch[0], "pw": shape.patch[1], "c": saved.inputs.channels}
@@ -80,17 +90,27 @@ def read(
     return saved
 
 
-def _rows(kind: str, pre: str, ours: str, present: set[str], *, gated: bool) -> Sequence[Row]:
+def _rows(kind: str, pre: str, ours: str, present: set[str], config: ViTConfig) -> Sequence[Row]:
     if kind in DINOV2:
         modern = any(".q_proj." in name or ".gate_proj." in name for name in present)
-        return dinov2_table(pre, ours, modern=modern, gated=gated)
+        return dinov2_table(pre, ours, modern=modern, gated=config.block.gated)
     modern = any(".q_proj." in name for name in present)
     # transformers 5.24 writes the decoder's layers as decoder_encoder.layer, the hub has decoder_layers.
     odd = any(name.startswith("decoder.decoder_encoder.layer.") for name in present)
     decoder = "decoder_encoder.layer" if odd else "decoder_layers"
     norm = NORM_OF_MEAN if f"{pre}{NORM_OF_MEAN}.weight" in present else NORM
     heads = AST_HEAD if kind == AST else HEADS
-    return table(pre, ours, modern=modern, decoder=decoder, heads=heads, norm=norm)
+    short = any(name.endswith(".norm1.weight") for name in present)  # Pixio's names in files
+    return table(
+        pre,
+        ours,
+        modern=modern,
+        decoder=decoder,
+        heads=heads,
+        norm=norm,
+        short=short,
+        class_tokens=config.class_tokens,
+    )
 
 
 def _build(config: Mapping[str, Any], preprocessing: Mapping[str, Any], present: set[str]) -> Pretrained:
@@ -104,7 +124,7 @@ def _build(config: Mapping[str, Any], preprocessing: Mapping[str, Any], present:
         inputs, notes = recordings(preprocessing, bins, frames)
     else:
         channels = whole("num_channels", config["num_channels"], most=CHANNELS)
-        inputs, notes = inputs_of(preprocessing, channels, _pair("image_size", config["image_size"]))
+        inputs, notes = inputs_of(preprocessing, channels, pair("image_size", config["image_size"]), kind)
     notes = (f"transformers {(config.get('architectures') or [kind])[0]}", *notes)
     encoder = ViT(shape, channels=inputs.channels, image_size=inputs.size, learned=kind != "vit_mae")
     resampling = RESAMPLING.get(kind, "bicubic")
@@ -126,17 +146,35 @@ def _build(config: Mapping[str, Any], preprocessing: Mapping[str, Any], present:
         return Pretrained(model, inputs, notes=notes, resampling=resampling)
     if not any(name.startswith(("classifier.", "cls_classifier.")) for name in present):
         return Pretrained(encoder, inputs, notes=notes, resampling=resampling)
-    labels = {int(key): str(name) for key, name in mapping("id2label", config["id2label"]).items()}
-    classes = tuple(labels[place] for place in range(len(labels)))
-    multi_label, more = _several(config, len(classes))
+    classes = classes_of(config)
+    multi_label, more = is_multi_label_config(config, len(classes))
     head_epsilon = shape.block.epsilon if kind == AST else None
     model = Classifier(encoder, len(classes), _pool(config, present), head_epsilon)
     notes, thresholds = (*notes, *more), thresholds_of(mapping("kakera", config.get("kakera") or {}))
     return Pretrained(model, inputs, classes, multi_label, notes, resampling, thresholds)
 
 
-def _several(config: Mapping[str, Any], classes: int) -> tuple[bool, tuple[str, ...]]:
-    """Return True for a multi-label model, and a note if this follows only from the number of classes."""
+def classes_of(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the class names of a configuration, in the order of their numbers.
+
+    Example:
+
+        >>> classes_of({"id2label": {"1": "cat", "0": "ant"}})
+        ('ant', 'cat')
+    """
+    found = config.get("id2label") or DEFAULTS["id2label"]
+    labels = {int(key): str(name) for key, name in mapping("id2label", found).items()}
+    return tuple(labels[place] for place in range(len(labels)))
+
+
+def is_multi_label_config(config: Mapping[str, Any], classes: int) -> tuple[bool, tuple[str, ...]]:
+    """Return True for a multi-label model, and a note if this follows only from the number of classes.
+
+    Example:
+
+        >>> is_multi_label_config({"model_type": "vit", "problem_type": "multi_label_classification"}, 3)
+        (True, ())
+    """
     problem = config.get("problem_type")
     if problem is None:
         return is_multi_label(classes) if config["model_type"] == AST else (False, ())
@@ -160,6 +198,8 @@ def _pool(config: Mapping[str, Any], present: set[str]) -> Pooling:
     kind = config["model_type"]
     if kind in DINOV2:
         return "class and mean"
+    if kind == IJEPA:
+        return "normed mean"
     if kind == BEIT and config["use_mean_pooling"]:
         return "mean"
     if kind == AST:
@@ -175,10 +215,7 @@ def vit_config(config: Mapping[str, Any]) -> ViTConfig:
         >>> vit_config({**DEFAULTS, "model_type": "vit", "hidden_size": 384, "num_attention_heads": 6}).depth
         12
     """
-    act = config["hidden_act"]
     width, heads = (whole(name, config[name]) for name in ("hidden_size", "num_attention_heads"))
-    if act not in EXACT + TANH:
-        raise OptionError("hidden_act", got=act, expected=", ".join(EXACT + TANH), do="choose another model")
     if width % heads:
         raise OptionError(
             "heads",
@@ -188,15 +225,37 @@ def vit_config(config: Mapping[str, Any]) -> ViTConfig:
         )
     kind, model_type = _kind_of(config, width), config["model_type"]
     registers = {"deit": 1, AST: 1, "dinov2_with_registers": _registers(config)}
+    class_tokens = {IJEPA: 0, PIXIO: whole("n_cls_tokens", config["n_cls_tokens"])}
     depth, patch = (
         whole("num_hidden_layers", config["num_hidden_layers"]),
-        _pair("patch_size", config["patch_size"]),
+        pair("patch_size", config["patch_size"]),
     )
     strides = tuple(whole(name, config[name]) for name in ("frequency_stride", "time_stride"))
     stride = (strides[0], strides[1]) if model_type == AST else None
     return ViTConfig(
-        width, depth, heads, patch, decoder_for(width), kind, registers.get(model_type, 0), stride
+        width,
+        depth,
+        heads,
+        patch,
+        decoder_for(width),
+        kind,
+        registers.get(model_type, 0),
+        stride,
+        class_tokens.get(model_type, 1),
     )
+
+
+def activation_of(name: object) -> Activation:
+    """Return the activation that `hidden_act` names. Raises OptionError for one that is not a GELU.
+
+    Example:
+
+        >>> activation_of("gelu_new")
+        'gelu_tanh'
+    """
+    if not isinstance(name, str) or name not in ACTIVATIONS:
+        raise OptionError("hidden_act", got=name, expected=", ".join(ACTIVATIONS), do="choose another model")
+    return ACTIVATIONS[name]
 
 
 def _registers(config: Mapping[str, Any]) -> int:
@@ -206,13 +265,13 @@ def _registers(config: Mapping[str, Any]) -> int:
 def _kind_of(config: Mapping[str, Any], width: int) -> BlockConfig:
     dinov2, inside = config["model_type"] in DINOV2, whole("intermediate_size", config["intermediate_size"])
     gated = dinov2 and flag("use_swiglu_ffn", config["use_swiglu_ffn"])
-    if dinov2:
+    if dinov2 or config["model_type"] == PIXIO:
         inside = dinov2_inside(width, number("mlp_ratio", config["mlp_ratio"], positive=True), gated=gated)
     scaled = config["model_type"] == BEIT and number("layer_scale", config["layer_scale_init_value"]) > 0
     return BlockConfig(
         epsilon=number("layer_norm_eps", config["layer_norm_eps"], positive=True),
         qkv_bias=flag("qkv_bias", config["qkv_bias"]),
-        tanh_gelu=config["hidden_act"] in TANH,
+        activation=activation_of(config["hidden_act"]),
         layer_scale=dinov2 or scaled,
         gated=gated,
     ).ratio_of(inside, width)
@@ -233,9 +292,11 @@ def dinov2_inside(width: int, ratio: float, *, gated: bool) -> int:
 
 
 def inputs_of(
-    preprocessing: Mapping[str, Any], channels: int, size: tuple[int, int]
+    preprocessing: Mapping[str, Any], channels: int, size: tuple[int, int], model_type: str = "vit"
 ) -> tuple[InputSpec, tuple[str, ...]]:
     """Return the inputs that `preprocessor_config.json` describes, and notes on assumed values.
+
+    Without that file, the values are those that transformers documents for the model type.
 
     Example:
 
@@ -244,7 +305,9 @@ def inputs_of(
         (0.25, 0.25, 0.25)
     """
     require_values(channels, size)
-    notes = () if preprocessing else ("no preprocessor_config.json: mean and standard deviation 0.5 assumed",)
+    notes: tuple[str, ...] = ()
+    if not preprocessing:
+        preprocessing, notes = default_preprocessing(model_type, channels, size)
     normalize, rescale = (
         preprocessing.get(key) is None or flag(key, preprocessing[key])
         for key in ("do_normalize", "do_rescale")
@@ -260,11 +323,18 @@ def inputs_of(
         else 1
     )
     inputs = InputSpec(channels, *size, mean, std, round(1 / factor, 6))
-    crop, assumed = crop_of(preprocessing, size)
-    return crop.into(inputs), (*notes, *assumed)
+    crop, more = crop_of(preprocessing, size)
+    return crop.into(inputs), (*notes, *more)
 
 
-def _pair(name: str, value: Any) -> tuple[int, int]:
+def pair(name: str, value: Any) -> tuple[int, int]:
+    """Return (height, width) from one number or two numbers. Raises OptionError for other values.
+
+    Example:
+
+        >>> pair("image_size", 224)
+        (224, 224)
+    """
     both = (value, value) if isinstance(value, int) else value
     if not isinstance(both, list | tuple) or len(both) != 2:
         raise OptionError(name, got=repr(value), expected="one number or two numbers", do="correct it")

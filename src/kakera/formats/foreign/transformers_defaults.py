@@ -33,8 +33,17 @@ DEFAULTS: dict[str, Any] = {
     "use_relative_position_bias": False,
     "use_shared_relative_position_bias": False,
     "layer_scale_init_value": 0.1,
+    "n_cls_tokens": 8,
 }
 OF_KIND: dict[str, dict[str, Any]] = {
     "dinov2": {"layer_norm_eps": 1e-6, "patch_size": 14},
     "dinov2_with_registers": {"layer_norm_eps": 1e-6},
+    "vit_msn": {"layer_norm_eps": 1e-6},
+    "pixio": {
+        "hidden_size": 1280,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 16,
+        "image_size": 256,
+        "layer_norm_eps": 1e-6,
+    },
 }

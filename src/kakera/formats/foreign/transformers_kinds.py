@@ -10,6 +10,7 @@ from kakera.errors import RunError
 from kakera.formats.bundle import Pretrained, require_mae
 from kakera.formats.foreign.transformers import AST, dinov2_inside
 from kakera.model.classifier import Pooling
+from kakera.model.configs import ViTConfig
 from kakera.model.mae import MAE
 from kakera.sound.spec import PRESETS
 
@@ -45,6 +46,8 @@ DINOV2_REGISTERS = Kind(
     {"class and mean": "Dinov2WithRegistersForImageClassification"},
 )
 VIT_MAE = Kind("vit_mae", "ViTMAEForPreTraining")
+IJEPA = Kind("ijepa", "IJepaModel", {"normed mean": "IJepaForImageClassification"})
+PIXIO = Kind("pixio", "PixioModel")
 SOUND = Kind(AST, "ASTModel", {"halves": "ASTForAudioClassification"})
 
 
@@ -63,12 +66,15 @@ def kind_of(saved: Pretrained) -> Kind:
         _refuse("a CNN")
     kind = _likely(saved)
     shape, model = saved.encoder.config, saved.model
+    _require_known_parts(shape)
     if kind is SOUND:
         _require_ast(saved)
     elif shape.step != shape.patch:
         _refuse("patches that overlap")
     if model.reconstructs:
         _require_mae(saved, require_mae(saved).model)
+    if kind in (IJEPA, PIXIO):
+        _require_plain(saved, kind)
     if kind in (VIT, DEIT) and shape.block.gated:
         _refuse("a gated MLP without layer scale")
     if kind is DEIT and shape.registers > 1:
@@ -93,11 +99,33 @@ def _likely(saved: Pretrained) -> Kind:
         return SOUND
     if model.reconstructs:
         return VIT_MAE
+    if shape.class_tokens != 1:
+        return PIXIO if shape.class_tokens else IJEPA
     if model.pool == "mean":
         return BEIT
     if shape.block.layer_scale or model.pool == "class and mean":
         return DINOV2_REGISTERS if shape.registers else DINOV2
     return DEIT if shape.registers else VIT
+
+
+def _require_known_parts(shape: ViTConfig) -> None:
+    if shape.norm_pre:
+        _refuse("an encoder with a norm before its layers (CLIP)")
+    if shape.rotary:
+        _refuse("an encoder with rotary positions (DINOv3)")
+    if shape.attention_pool:
+        _refuse("an encoder with attention pooling (SigLIP)")
+
+
+def _require_plain(saved: Pretrained, kind: Kind) -> None:
+    shape = saved.encoder.config
+    tokens = "several class tokens" if shape.class_tokens else "no class token"
+    if shape.registers or shape.block.layer_scale or shape.block.gated:
+        _refuse(f"an encoder with {tokens} and with registers, layer scale or a gated MLP")
+    if kind is PIXIO:
+        _require_square(saved)
+        if dinov2_ratio(saved) is None:
+            _refuse(f"an MLP ratio of {shape.block.ratio:g}, which Pixio cannot express")
 
 
 def _require_mae(saved: Pretrained, model: MAE) -> None:
@@ -151,7 +179,7 @@ def _require_beit(saved: Pretrained) -> None:
 def _require_square(saved: Pretrained) -> None:
     height, width = saved.encoder.size
     if height != width:
-        _refuse(f"pictures of {height} × {width} (DINOv2 and BEiT need square pictures)")
+        _refuse(f"pictures of {height} × {width} (DINOv2, BEiT and Pixio need square pictures)")
 
 
 def _require_ast(saved: Pretrained) -> None:

@@ -22,6 +22,7 @@ _VERSION_5_ATTENTION = (
     Row("attention.out.*", "attention.o_proj.*"),
 )
 _NORMS = (Row("norm1.*", "layernorm_before.*"), Row("norm2.*", "layernorm_after.*"))
+_SHORT_NORMS = (Row("norm1.*", "norm1.*"), Row("norm2.*", "norm2.*"))
 _SCALES = (Row("scale1", "lambda_1"), Row("scale2", "lambda_2"))  # BEiT's
 HUB = (
     *_NORMS,
@@ -81,22 +82,26 @@ def table(
     decoder: str = "decoder_layers",
     heads: tuple[Row, ...] = HEADS,
     norm: str = NORM,
+    short: bool = False,
+    class_tokens: int = 1,
 ) -> tuple[Row, ...]:
-    """Return the rows of ViT, DeiT, BEiT, ViTMAE or AST.
+    """Return the rows of ViT, DeiT, BEiT, ViTMAE, MSN, I-JEPA, Pixio or AST.
 
     `pre` is the prefix of the encoder's names in transformers, `ours` in kakera. `modern` chooses the names
     of version 5. `decoder` is the name of the decoder's layers; `heads` differ in AST, and `norm` in BEiT
-    with mean pooling.
+    with mean pooling. Pixio has `short` names of the norms, and several class tokens.
 
     Example:
 
         >>> table("vit.")[0].ours, table("vit.")[0].theirs
         ('encoder.class_token', ('vit.embeddings.cls_token',))
     """
-    inner = VERSION_5 if modern else HUB
+    inner = (*(_SHORT_NORMS if short else ()), *(VERSION_5 if modern else HUB))
     layers = with_prefix("layers.{}.", "layers.{}." if modern else "encoder.layer.{}.", inner)
+    first = (Row("class_token", "embeddings.cls_token", TOKENS), *ENCODER[1:])
+    encoder = first if class_tokens > 1 else ENCODER
     return (
-        *with_prefix(ours, pre, (*ENCODER, Row("norm.*", f"{norm}.*"), DISTILLED, *layers)),
+        *with_prefix(ours, pre, (*encoder, Row("norm.*", f"{norm}.*"), DISTILLED, *layers)),
         *with_prefix("decoder.", "decoder.", DECODER),
         *with_prefix("decoder.layers.{}.", f"decoder.{decoder}.{{}}.", inner),
         *heads,
@@ -127,7 +132,7 @@ def unscaled(encoder: ViT, ours: str) -> dict[str, Tensor]:
         >>> sorted(unscaled(ViT("nano", channels=1, image_size=8), "encoder."))[:2]
         ['encoder.layers.0.scale1', 'encoder.layers.0.scale2']
     """
-    ones = torch.ones_like(encoder.class_token)
+    ones = torch.ones_like(encoder.norm.weight)
     return {f"{ours}layers.{n}.scale{k}": ones.clone() for n in range(encoder.config.depth) for k in (1, 2)}
 
 

@@ -20,6 +20,7 @@ from kakera.formats.foreign.transformers_kinds import (
     DEIT,
     DINOV2,
     DINOV2_REGISTERS,
+    PIXIO,
     SOUND,
     Kind,
     dinov2_ratio,
@@ -38,8 +39,14 @@ from kakera.formats.foreign.transformers_names import (
 from kakera.formats.license import card_license
 from kakera.formats.names import Row
 from kakera.formats.native import WEIGHTS
+from kakera.model.configs import Activation
 from kakera.sound.spec import PRESETS
 
+HIDDEN_ACT: dict[Activation, str] = {
+    "gelu": "gelu",
+    "gelu_tanh": "gelu_pytorch_tanh",
+    "quick_gelu": "quick_gelu",
+}
 PREFIX = {
     AST: "audio_spectrogram_transformer.",
     "vit_mae": "vit.",
@@ -72,7 +79,7 @@ def files(saved: Pretrained) -> dict[str, bytes]:
         written = without_key_biases(written)
     if kind is DINOV2_REGISTERS:  # this type always has a mask token, and uses it only in its pretraining
         written[f"{_before(kind, ours)}embeddings.mask_token"] = torch.zeros(
-            1, shape.width, dtype=saved.encoder.class_token.dtype
+            1, shape.width, dtype=saved.encoder.norm.weight.dtype
         )
     return {
         "config.json": _json(configuration(saved)),
@@ -90,8 +97,9 @@ def _rows(saved: Pretrained, kind: Kind, ours: str) -> tuple[Row, ...]:
     pre = _before(kind, ours)
     if kind in (DINOV2, DINOV2_REGISTERS):
         return dinov2_table(pre, ours, gated=saved.encoder.config.block.gated)
+    count = saved.encoder.config.class_tokens
     heads, norm = AST_HEAD if kind is SOUND else HEADS, NORM_OF_MEAN if kind is BEIT else NORM
-    return table(pre, ours, heads=heads, norm=norm)
+    return table(pre, ours, heads=heads, norm=norm, short=kind is PIXIO, class_tokens=count)
 
 
 def configuration(saved: Pretrained) -> dict[str, Any]:
@@ -113,7 +121,7 @@ def configuration(saved: Pretrained) -> dict[str, Any]:
         "hidden_size": shape.width,
         "num_hidden_layers": shape.depth,
         "num_attention_heads": shape.heads,
-        "hidden_act": "gelu_pytorch_tanh" if shape.block.tanh_gelu else "gelu",
+        "hidden_act": HIDDEN_ACT[shape.block.activation],
         "layer_norm_eps": shape.block.epsilon,
         "qkv_bias": shape.block.qkv_bias,
         "hidden_dropout_prob": 0.0,
@@ -153,6 +161,8 @@ def _layers(saved: Pretrained, kind: Kind) -> dict[str, Any]:
         content: dict[str, Any] = {"mlp_ratio": dinov2_ratio(saved), "use_swiglu_ffn": shape.block.gated}
         more = {"use_mask_token": False} if kind is DINOV2 else {"num_register_tokens": shape.registers}
         return content | more
+    if kind is PIXIO:
+        return {"mlp_ratio": dinov2_ratio(saved), "n_cls_tokens": shape.class_tokens}
     content = {"intermediate_size": round(shape.width * shape.block.ratio)}
     if kind is not BEIT:
         return content

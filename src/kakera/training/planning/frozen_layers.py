@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from kakera.errors import OptionError
-from kakera.model.classifier import POOLED_TOKENS, Pooling
+from kakera.model.classifier import Pooling, pooled_tokens
 from kakera.model.configs import ViTConfig
 from kakera.training.launch import processes
 from kakera.training.options import FinetuneOptions
@@ -66,10 +66,10 @@ def stored_tokens(shape: ViTConfig, patches: int, pool: Pooling, layers: int) ->
         >>> [stored_tokens(SIZES["nano"], 49, "class", layers) for layers in (2, 3)]
         [50, 1]
     """
-    prefix = 1 + shape.registers
+    prefix = shape.prefix_tokens
     if layers < shape.depth:
         return prefix + patches
-    return prefix + 1 if pool == "mean" else POOLED_TOKENS.get(pool, prefix + patches)
+    return prefix + 1 if pool == "mean" else pooled_tokens(shape, pool) or prefix + patches
 
 
 def frozen_layers(

@@ -63,7 +63,7 @@ export class AttentionPanel extends MapPanel {
     this.extra.setAttribute("aria-busy", "false");
     this.title(model, "");
     if (!model.has_attention) return this.show("none", key, model.about);
-    const from = token ? `from patch ${token}` : "from the class token";
+    const from = token ? `from patch ${token}` : `from the ${model.token_zero}`;
     const which = layer === "rollout" ? "rollout" : `layer ${layer}, ${head ? `head ${head}` : "mean of heads"}`;
     this.title(model, `${which}, ${from}`);
     this.words = layer === "rollout" ? "rollout" : `l${layer}-h${head}`;

@@ -1,0 +1,91 @@
+"""Properties of timm's architectures that a `config.json` does not contain: they follow from the name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from kakera.errors import OptionError
+from kakera.model.configs import Activation
+
+# Number of heads by width in timm's sizes; width 1536 is DINOv2's.
+HEADS = {
+    **{64 * heads: heads for heads in (3, 4, 5, 6, 8, 10, 12, 13, 14, 16, 24)},
+    **dict.fromkeys((1152, 1280, 1408, 1664), 16),
+}
+# Architectures with another number of heads than others of their width.
+OTHER_HEADS = {
+    "vit_base_patch16_gap": 16,
+    "vit_huge_plus_patch16_dinov3": 20,
+    "vit_7b_patch16_dinov3": 32,
+    "vit_giantopt_patch16_siglip": 16,
+}
+ACTIVATIONS: dict[str, Activation] = {
+    "gelu": "gelu",
+    "gelu_tanh": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "quick_gelu": "quick_gelu",
+    "quickgelu": "quick_gelu",
+}
+# SigLIP's architectures with a tanh GELU; timm gives the others an exact one.
+TANH = (
+    "patch32_siglip",
+    "so400m_patch16_siglip",
+    "giantopt_patch16_siglip",
+    "large_patch16_siglip_512",
+    "large_patch16_siglip_gap_512",
+)
+# Parts of names of architectures with rotary or relative positions that kakera does not compute.
+OTHER_POSITIONS = ("_rope_", "eva02", "vit_pe_", "relpos", "rpn")
+ROTARY = 100.0  # base of DINOv3's rotary positions
+
+
+def heads_of(width: int, architecture: str = "") -> int:
+    """Return the number of heads for a width. Raises OptionError if timm has no size of this width.
+
+    Example:
+
+        >>> heads_of(768), heads_of(768, "vit_base_patch16_gap_224")
+        (12, 16)
+    """
+    for name, heads in OTHER_HEADS.items():
+        if architecture.startswith(name):
+            return heads
+    if width not in HEADS:
+        widths = ", ".join(map(str, sorted(HEADS)))
+        raise OptionError("width", got=width, expected=widths, do="add its config.json with num_heads")
+    return HEADS[width]
+
+
+def activation_of(model_args: Mapping[str, Any], architecture: str) -> Activation:
+    """Return the activation of the MLPs: that of `model_args`, or that of the architecture's name.
+
+    Raises OptionError for one that is not a GELU.
+
+    Example:
+
+        >>> activation_of({}, "vit_base_patch16_clip_quickgelu_224"), activation_of({}, "")
+        ('quick_gelu', 'gelu')
+    """
+    named = model_args.get("act_layer")
+    if named is not None:
+        if not isinstance(named, str) or named not in ACTIVATIONS:
+            expected = ", ".join(ACTIVATIONS)
+            raise OptionError("act_layer", got=named, expected=expected, do="choose another model")
+        return ACTIVATIONS[named]
+    if "quickgelu" in architecture:
+        return "quick_gelu"
+    return "gelu_tanh" if any(name in architecture for name in TANH) else "gelu"
+
+
+def epsilon_of(architecture: str, tensors: Collection[str]) -> float:
+    """Return the epsilon of the norms: 1e-5 in CLIP and DINOv3, 1e-6 in timm's other Vision Transformers.
+
+    Example:
+
+        >>> epsilon_of("vit_base_patch16_clip_224", ()), epsilon_of("vit_base_patch16_224", ())
+        (1e-05, 1e-06)
+    """
+    eva = architecture.startswith("eva")
+    clip = "norm_pre.weight" in tensors or ("_clip_" in architecture and not eva)
+    return 1e-5 if clip or "dinov3" in architecture or ("pos_embed" not in tensors and tensors) else 1e-6
