@@ -14,7 +14,7 @@ from kakera.data.sources.files import open_files
 from kakera.data.sources.items import Files
 from kakera.errors import UnreadableFileError
 from kakera.formats.bundle import Pretrained
-from kakera.formats.inference import features
+from kakera.formats.features import features
 from kakera.formats.load import load
 from kakera.model.classifier import Pooling
 from kakera.option_fields import Auto

@@ -27,7 +27,7 @@ from kakera.data.dataset import Dataset
 from kakera.data.preload.preload import is_decoded
 from kakera.errors import DataError, StoppedError
 from kakera.formats.bundle import Pretrained
-from kakera.formats.inference import features, require_layers
+from kakera.formats.features import features, require_layers
 from kakera.formats.load import load
 from kakera.model.classifier import Pooling
 from kakera.option_fields import AUTO, renamed
