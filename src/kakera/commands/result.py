@@ -19,7 +19,7 @@ from kakera.formats.bundle import Pretrained
 from kakera.formats.native import load_model, save_model
 from kakera.model.network import Network
 from kakera.storage import write_atomically
-from kakera.training.metrics_report import ClassResult, Evaluation, TargetResult
+from kakera.training.metrics_report import Evaluation
 from kakera.training.predictions import Predictions
 from kakera.training.run import Run
 
@@ -145,16 +145,7 @@ def _write_evaluation(run: Run, evaluation: Evaluation) -> None:
 def _read_evaluation(folder: Path) -> Evaluation | None:
     """Return the stored evaluation; None if the file is missing or unreadable."""
     try:
-        values = json.loads((folder / EVALUATION).read_text())
-        values["per_class"] = tuple(ClassResult(**row) for row in values["per_class"])
-        if "per_target" in values:
-            values["per_target"] = tuple(TargetResult(**row) for row in values["per_target"])
-        for name in ("confusion", "confused"):
-            if name in values:
-                values[name] = tuple(map(tuple, values[name]))
-        if "thresholds" in values:
-            values["thresholds"] = tuple(values["thresholds"])
-        return Evaluation(**values)
+        return Evaluation.from_json(json.loads((folder / EVALUATION).read_text()))
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from kakera.commands.evaluation import predict_part
 from kakera.commands.labelled import held_out
 from kakera.commands.pages import parts as page_parts
-from kakera.commands.pages import samples
+from kakera.commands.pages import samples, tables
 from kakera.commands.pages.finetune import OWN, FinetunePage
 from kakera.commands.pages.history import History, stalled
 from kakera.commands.result import TrainResult
@@ -56,7 +56,7 @@ class RegressionPage(FinetunePage):
         return html.page(
             f"kakera finetune: {self.data.name}",
             _first(verdict),
-            page_parts.skipped(trained.folder),
+            tables.skipped(trained.folder),
             *self._doubts(history, trained, part),
             *self._next_steps(trained, history),
             *_compared(trained, baselines),
@@ -65,7 +65,7 @@ class RegressionPage(FinetunePage):
             html.heading("Cost and settings"),
             html.paragraph(self._story(trained)),
             page_parts.cost(history, trained.saved, self.options, len(self.train), self.train.kind),
-            page_parts.settings(asdict(self.options)),
+            tables.settings(asdict(self.options)),
         )
 
     def _doubts(self, history: History, trained: TrainResult, part: str) -> list[str]:
@@ -142,7 +142,7 @@ def _compared(trained: TrainResult, baselines: NumberBaselines | None) -> list[s
     text = "R² compares with predicting the mean of the training files: 0 is no better, 1 is perfect."
     if baselines:
         text += f" Each baseline was fitted to {baselines.train} training files and measured on "
-        text += f"{len(baselines.rows)} files, in {page_parts.words(baselines.seconds)} together."
+        text += f"{len(baselines.rows)} files, in {tables.words(baselines.seconds)} together."
     return [
         *parts,
         html.note(f"{text} {METHOD}"),

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,12 +113,9 @@ def _native(folder: Path) -> FrozenEncoder | None:
         content = json.loads((folder / "kakera.json").read_text())
         if content["format"] != FORMAT or content["kind"] not in PARTS:
             return None
-        with safe_open(folder / "model.safetensors", framework="np") as file:
-            texts = dict(file.metadata() or {})
-            tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
-        seal = texts.pop(CHECKSUM)
-        if checksum(tensors, texts) != seal:
+        if not seal_of(folder / "model.safetensors"):
             return None
+        tensors, _ = read_arrays(folder / "model.safetensors")
         part = PARTS[content["kind"]]
         own = {name.removeprefix(part): each for name, each in tensors.items() if name.startswith(part)}
         if not all(each.dtype == np.float32 and np.isfinite(each).all() for each in own.values()):
@@ -127,6 +125,7 @@ def _native(folder: Path) -> FrozenEncoder | None:
     except Exception:  # `load` reads it again, and names what is wrong
         return None
 
+    @cache
     def loaded() -> Pretrained:
         from kakera.formats.load import load
 
@@ -154,32 +153,50 @@ def checksum(tensors: Arrays, texts: Mapping[str, str]) -> str:
     return found.hexdigest()
 
 
-def write_arrays(path: Path, arrays: Arrays) -> None:
-    """Write a safetensors file with a checksum, atomically. Raises StorageError.
+def write_arrays(path: Path, arrays: Arrays, texts: Mapping[str, str] | None = None) -> str:
+    """Write a safetensors file with texts and a checksum, atomically; return the checksum.
+
+    Raises StorageError.
 
     Example:
 
-        >>> write_arrays(Path("head.safetensors"), {"bias": np.zeros(2, np.float32)})
+        >>> seal = write_arrays(Path("head.safetensors"), {"bias": np.zeros(2, np.float32)}, {"kind": "head"})
         >>> read_arrays(Path("head.safetensors"))
-        {'bias': array([0., 0.], dtype=float32)}
+        ({'bias': array([0., 0.], dtype=float32)}, {'kind': 'head'})
+        >>> seal_of(Path("head.safetensors")) == seal
+        True
     """
     plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    write_atomically(path, save(plain, {CHECKSUM: checksum(plain, {})}))
+    seal = checksum(plain, texts or {})
+    write_atomically(path, save(plain, {**(texts or {}), CHECKSUM: seal}))
+    return seal
 
 
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a file of `write_arrays`. Raises ValueError if it is damaged, and OSError.
+def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Return arrays and texts of a file of `write_arrays`. Raises ValueError if it is damaged, and OSError.
 
     See `write_arrays`.
     """
     try:
         with safe_open(path, framework="np") as file:
-            seal = (file.metadata() or {}).get(CHECKSUM)
+            texts = dict(file.metadata() or {})
             arrays = {name: file.get_tensor(name) for name in sorted(file.keys())}
     except OSError:
         raise
-    except Exception as error:
+    except Exception as error:  # safetensors raises errors of different types
         raise ValueError(str(error).splitlines()[0]) from error
-    if checksum(arrays, {}) != seal:
+    if texts.pop(CHECKSUM, None) != checksum(arrays, texts):
         raise ValueError("its content does not match its checksum")
-    return arrays
+    return arrays, texts
+
+
+def seal_of(path: Path) -> str:
+    """Return the checksum in the header of a safetensors file of kakera; "" without one.
+
+    See `write_arrays`.
+    """
+    try:
+        with safe_open(path, framework="np") as file:
+            return str((file.metadata() or {}).get(CHECKSUM, ""))
+    except Exception:  # no file, or a damaged one
+        return ""
