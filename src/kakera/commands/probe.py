@@ -19,10 +19,10 @@ from kakera import duration
 from kakera.commands.job import sample
 from kakera.commands.labelled import held_out, labelled_part, require_classes
 from kakera.commands.pages.probe import ProbePage
+from kakera.commands.pages.writing import write_page
 from kakera.commands.prepare import resolve
 from kakera.commands.probing.estimate import estimate, timed, with_fits
 from kakera.commands.probing.plan import ProbePlan
-from kakera.commands.result import write_page
 from kakera.data.dataset import Dataset
 from kakera.data.preload.preload import is_decoded
 from kakera.errors import DataError, StoppedError

@@ -42,9 +42,7 @@ def label_options(options: DataOptions, data: str | Path | Dataset) -> LabelOpti
         >>> label_options(FinetuneOptions("faces", task="regression"), "faces")["task"]
         'regression'
     """
-    if not isinstance(
-        options, FinetuneOptions | FitOptions
-    ):  # a pretraining uses no labels, a probe needs classes
+    if not isinstance(options, FinetuneOptions | FitOptions):  # a pretraining has no labels, a probe classes
         task = "auto" if isinstance(options, PretrainOptions) else "classification"
         return {"task": task, "target_column": ""}
     if options.target_column and isinstance(data, Dataset):

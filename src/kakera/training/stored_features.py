@@ -23,6 +23,7 @@ def stored_features(
     dataset: Dataset,
     kinds: Sequence[Kind],
     *,
+    keys: Sequence[Key] | None = None,
     workers: int = 0,
     progress: str = "tokens",
     device: str = "auto",
@@ -32,8 +33,8 @@ def stored_features(
 
     They are those of `kakera.formats.features.features`. Tokens that the cache has are read; others are
     computed and added to it every 1024 files or 10 seconds, also when the computation is interrupted. Files
-    with the same content are computed once. Unreadable files are appended to `unreadable`. Raises
-    OptionError for another layer, and DataError for tokens that are not finite.
+    with the same content are computed once. `keys` are those of `file_keys`, if they are known. Unreadable files are appended to
+    `unreadable`. Raises OptionError for another layer, and DataError for tokens that are not finite.
 
     Example:
 
@@ -52,7 +53,7 @@ def stored_features(
     """
     store, names = TokenStore(encoder.key(dataset)), {kind: _last(kind, encoder.depth) for kind in kinds}
     own = list(dict.fromkeys(names.values()))
-    keys = file_keys(dataset)
+    keys = file_keys(dataset) if keys is None else keys
     tokens, known = store.find(keys, own)
     missing = _once(keys, known)
     if len(missing):
@@ -77,12 +78,14 @@ def stored_features(
     return {kind: tokens[name][rows] for kind, name in names.items()}, rows
 
 
-def missing_files(encoder: FrozenEncoder, dataset: Dataset, kinds: Sequence[Kind]) -> NDArray[np.int64]:
+def missing_files(
+    encoder: FrozenEncoder, dataset: Dataset, kinds: Sequence[Kind], keys: Sequence[Key] | None = None
+) -> NDArray[np.int64]:
     """Return the numbers of the files whose tokens must be computed, because the cache lacks them.
 
     See `stored_features`.
     """
-    keys, own = file_keys(dataset), [_last(kind, encoder.depth) for kind in kinds]
+    keys, own = keys or file_keys(dataset), [_last(kind, encoder.depth) for kind in kinds]
     return _once(keys, TokenStore(encoder.key(dataset)).find(keys, own)[1])
 
 

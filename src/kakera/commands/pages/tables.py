@@ -11,8 +11,7 @@ from kakera.data.checks.findings import skipped_words
 from kakera.reports import html
 from kakera.training.baselines.baselines import Baselines
 from kakera.training.baselines.verdict import score_of
-
-UNREADABLE = "unreadable.csv"
+from kakera.training.run_folder import UNREADABLE
 
 
 def compared(own: Mapping[str, float], measure: str, baselines: Baselines | None, marked: str) -> list[str]:
