@@ -206,8 +206,8 @@ def _rejected(
     alarms = rejection.typical(tokens.test[POOL]) <= RATE
     facts |= {"test_files": len(alarms), "test_alarms": int(alarms.sum())}
     return facts, (
-        f"none of these: kakera predict --reject {RATE:g} would reject {100 * alarms.mean():.1f} % of the test files "
-        f"(its limit is from {held:,} held-out training files)"
+        f"none of these: kakera predict --reject {RATE:g} would reject {100 * alarms.mean():.1f} % of the "
+        f"test files (its limit is from {held:,} held-out training files)"
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,16 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.commands.engine import in_engine
+from kakera.commands.rejecting import WithTokens, rejection_for
 from kakera.data.dataset import Dataset
 from kakera.data.sources.files import open_files
 from kakera.data.sources.items import Files
 from kakera.errors import OptionError
-from kakera.formats.bundle import Pretrained
+from kakera.formats.bundle import Pretrained, require_token_classifier
 from kakera.formats.classes import exceeds_threshold
 from kakera.formats.engines.builders import Engine
-from kakera.formats.inference import each_batch, each_file
+from kakera.formats.inference import Predictor, each_batch, each_file
 from kakera.formats.load import load
 from kakera.formats.onnx.model import OnnxModel, is_onnx, open_onnx
+from kakera.formats.rejection import NONE, Rejection
 from kakera.machine import usable_cores
 from kakera.option_fields import AUTO, Auto, Bounds, check_number
 from kakera.out_of_memory import memory_for
@@ -45,6 +47,8 @@ class Prediction:
     """Reason why the file is unreadable; empty for a readable file."""
     window: tuple[float, float] | None = None
     """Start and end of a window of a recording, in seconds; None for the whole file."""
+    typical: float | None = None
+    """With `reject`: share of held-out training files that are at least as unusual, above 0 to 1."""
     values: dict[str, float] | None = None
     """Predicted number of each target, in its unit; None for a model of classes."""
 
@@ -58,6 +62,7 @@ def predict(
     workers: int | Auto = "auto",
     device: str = "auto",
     engine: Engine | Auto = "torch",
+    reject: float = 0.0,
 ) -> list[Prediction]:
     """Predict the labels of files, and return one prediction for each, in the order of the files.
 
@@ -76,6 +81,10 @@ def predict(
     "int8 merging", "onnxruntime int8" or "openvino"; see docs/inference.md. "auto" times those that this
     machine has on some of the files, checks their answers against float32, and prints the choice.
 
+    `reject` above 0 is a rate of false alarms: the label is "none of these" for files that are more unlike
+    the training files than all but this share of held-out training files. The model must be a run folder of
+    `kakera.fit`. Then `Prediction.typical` is that share for each file.
+
     The probabilities of a recording are the mean over its windows. A regression model predicts numbers
     (`Prediction.values`) in place of labels. An unreadable file has a prediction
     without labels, with the reason in `unreadable`. Raises RunError for the model or the device, DataError
@@ -84,7 +93,7 @@ def predict(
     Example:
 
         >>> from kakera import Classifier, InputSpec
-        >>> from kakera.formats.bundle import Pretrained
+        >>> from kakera.formats.bundle import Pretrained, require_token_classifier
         >>> network = Classifier("nano", 2, channels=1, image_size=28)
         >>> inputs = InputSpec(1, 28, 28, mean=(0.5,), std=(0.5,))
         >>> model = Pretrained(network.eval(), inputs, ("left", "right"))
@@ -92,7 +101,9 @@ def predict(
         >>> prediction.file, sorted(prediction.probabilities)
         ('picture[0]', ['left', 'right'])
     """
-    return list(iter_predict(model, files, top=top, workers=workers, device=device, engine=engine))
+    return list(
+        iter_predict(model, files, top=top, workers=workers, device=device, engine=engine, reject=reject)
+    )
 
 
 def iter_predict(
@@ -103,13 +114,14 @@ def iter_predict(
     workers: int | Auto = "auto",
     device: str = "auto",
     engine: Engine | Auto = "torch",
+    reject: float = 0.0,
 ) -> Iterator[Prediction]:
     """Predict like `predict`, but yield each prediction as soon as it is computed, in the order of the files.
 
     Example:
 
         >>> from kakera import Classifier, InputSpec
-        >>> from kakera.formats.bundle import Pretrained
+        >>> from kakera.formats.bundle import Pretrained, require_token_classifier
         >>> network = Classifier("nano", 2, channels=1, image_size=28)
         >>> inputs = InputSpec(1, 28, 28, mean=(0.5,), std=(0.5,))
         >>> model = Pretrained(network.eval(), inputs, ("left", "right"))
@@ -118,6 +130,40 @@ def iter_predict(
         ['picture[0]', 'picture[1]', 'picture[2]']
     """
     saved = open_model(model)
+    rejection = rejection_for(model, saved, reject, engine) if reject else None
+    yield from each_prediction(
+        saved,
+        files,
+        top=top,
+        workers=workers,
+        device=device,
+        engine=engine,
+        reject=reject,
+        rejection=rejection,
+    )
+
+
+def each_prediction(
+    saved: Pretrained | OnnxModel,
+    files: Files,
+    *,
+    top: int = 0,
+    workers: int | Auto = "auto",
+    device: str = "auto",
+    engine: Engine | Auto = "torch",
+    reject: float = 0.0,
+    rejection: Rejection | None = None,
+) -> Iterator[Prediction]:
+    """Predict like `iter_predict` with a loaded model; `rejection` is that of its run, see `rejection_for`.
+
+    Example:
+
+        >>> from kakera import Classifier, InputSpec
+        >>> network = Classifier("nano", 2, channels=1, image_size=28)
+        >>> saved = Pretrained(network.eval(), InputSpec(1, 28, 28, (0.5,), (0.5,)), ("left", "right"))
+        >>> [found.file for found in each_prediction(saved, np.zeros((28, 28), np.uint8))]
+        ['picture[0]']
+    """
     dataset = open_files(files, saved.inputs)
     reasons: dict[str, str] = {}
 
@@ -129,14 +175,22 @@ def iter_predict(
 
     following = 0  # number of the next file to yield; a gap before a result means unreadable files
     with _placed(saved, device):
-        running = in_engine(saved, dataset, engine)
+        running: Predictor = in_engine(saved, dataset, engine)
+        if rejection is not None and isinstance(saved, Pretrained):
+            running = WithTokens(require_token_classifier(saved))
         for numbers, rows, broken in each_file(
             running, dataset, workers=readers(dataset, workers), progress="predict"
         ):
             reasons |= {error.path: error.reason for error in broken}
             for number, row in zip(numbers.tolist(), rows, strict=True):
                 yield from unreadable(following, number)
-                yield _prediction(saved, dataset.pictures.name(number), row, top)
+                found = _prediction(saved, dataset.pictures.name(number), row[: len(saved.classes)], top)
+                if rejection is not None:
+                    typical = float(rejection.typical(row[None, len(saved.classes) :])[0])
+                    found = replace(
+                        found, typical=typical, labels=(NONE,) if typical <= reject else found.labels
+                    )
+                yield found
                 following = number + 1
     yield from unreadable(following, len(dataset))
 
@@ -158,7 +212,7 @@ def predict_windows(
     Example:
 
         >>> from kakera import Classifier, InputSpec
-        >>> from kakera.formats.bundle import Pretrained
+        >>> from kakera.formats.bundle import Pretrained, require_token_classifier
         >>> from kakera.sound.spec import SoundSpec
         >>> spec = SoundSpec(rate=8000, bins=32)
         >>> inputs = InputSpec(1, 32, 40, (-5.0,), (3.0,), 1.0, ("frequency", "time"), spec)

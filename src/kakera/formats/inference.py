@@ -6,6 +6,7 @@ The model computes on its own device, in the type of its weights; the results ar
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -17,10 +18,30 @@ from kakera.data.batch import Batch
 from kakera.data.dataset import Dataset
 from kakera.errors import UnreadableFileError
 from kakera.formats.bundle import Pretrained, require_classifier
-from kakera.formats.onnx.model import OnnxModel
 from kakera.formats.preparation import batches
 from kakera.inputs import InputSpec
 from kakera.progress import Progress
+
+
+class Predictor(Protocol):
+    """What `each_file` needs of a model: `Pretrained` and `OnnxModel` have it.
+
+    See `each_file`.
+    """
+
+    @property
+    def inputs(self) -> InputSpec:
+        """The input specification."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """A name for each column of the result."""
+        ...
+
+    def probabilities(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return a row (b, columns) for each picture or window, on the CPU."""
+        ...
 
 
 @torch.inference_mode()
@@ -50,7 +71,7 @@ def probabilities(
 
 @torch.inference_mode()
 def predict_proba(
-    saved: Pretrained | OnnxModel, dataset: Dataset, *, workers: int = 0, progress: str = ""
+    saved: Predictor, dataset: Dataset, *, workers: int = 0, progress: str = ""
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], tuple[UnreadableFileError, ...]]:
     """Return probabilities (n, classes), the index of each file in the data set (n,), and unreadable files.
 
@@ -83,7 +104,7 @@ def predict_proba(
 
 
 def each_file(
-    saved: Pretrained | OnnxModel, dataset: Dataset, *, workers: int = 0, progress: str = ""
+    saved: Predictor, dataset: Dataset, *, workers: int = 0, progress: str = ""
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32], tuple[UnreadableFileError, ...]]]:
     """Yield the indices of files (m,), their probabilities (m, classes) and unreadable files, batch by batch.
 
@@ -119,7 +140,7 @@ def each_file(
 
 
 def each_batch(
-    saved: Pretrained | OnnxModel, dataset: Dataset, *, workers: int = 0, progress: str = ""
+    saved: Predictor, dataset: Dataset, *, workers: int = 0, progress: str = ""
 ) -> Iterator[tuple[Batch, Float[Tensor, "b classes"]]]:
     """Yield batches of pictures, or of windows of recordings, with their probabilities.
 

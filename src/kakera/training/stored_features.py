@@ -33,8 +33,9 @@ def stored_features(
 
     They are those of `kakera.formats.features.features`. Tokens that the cache has are read; others are
     computed and added to it every 1024 files or 10 seconds, also when the computation is interrupted. Files
-    with the same content are computed once. `keys` are those of `file_keys`, if they are known. Unreadable files are appended to
-    `unreadable`. Raises OptionError for another layer, and DataError for tokens that are not finite.
+    with the same content are computed once. `keys` are those of `file_keys`, if they are known.
+    Unreadable files are appended to `unreadable`. Raises OptionError for another layer, and DataError for
+    tokens that are not finite.
 
     Example:
 

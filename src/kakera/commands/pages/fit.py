@@ -129,9 +129,9 @@ def _calibration(facts: Mapping[str, Any]) -> list[str]:
         return []
     return [
         html.paragraph(
-            f"The probabilities differ from the accuracy by {100 * found['after']:.1f} points on the test files "
-            f"(expected calibration error, 15 bins), and by {100 * found['before']:.1f} points without the "
-            f"temperature of {facts['temperature']:.3g}, which is part of the weights of the head."
+            f"The probabilities differ from the accuracy by {100 * found['after']:.1f} points on the test "
+            f"files (expected calibration error, 15 bins), and by {100 * found['before']:.1f} points without "
+            f"the temperature of {facts['temperature']:.3g}, which is part of the weights of the head."
         )
     ]
 
@@ -145,8 +145,8 @@ def _none_of_these(facts: Mapping[str, Any]) -> list[str]:
     return [
         html.heading("Files of none of these classes"),
         html.paragraph(
-            f"kakera predict --reject {rate:g} calls a file “none of these” if it is more unlike the training "
-            f"files than {100 * (1 - rate):.0f} % of {found['held_out']} held-out training files. Of the test "
+            f"kakera predict --reject {rate:g} calls a file “none of these” if it is more unlike the "
+            f"training files than {100 * (1 - rate):.0f} % of {found['held_out']} held-out ones. Of the test "
             f"files, {100 * alarms / count:.1f} % would be rejected (95 % interval {100 * share.low:.1f} to "
             f"{100 * share.high:.1f} %)."
         ),
