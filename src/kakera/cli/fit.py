@@ -28,7 +28,7 @@ def run(words: Sequence[str]) -> int:
     if given.pop("plan"):
         return print_plan(plan_fit(data, **given), ["fit", *words])
     found = fit_run(data, given, announce=True)
-    dataset, folder = found.material.dataset, found.folder
+    dataset, folder = found.setup.dataset, found.folder
     print_evaluation(found.evaluation, folder, regression=dataset.regression)
     for sentence in found.sentences:
         print(sentence)

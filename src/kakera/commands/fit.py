@@ -26,8 +26,8 @@ from kakera.commands.fitting.folder import (
     write_model,
 )
 from kakera.commands.fitting.head import FittedHead, fit_head, predicted
-from kakera.commands.fitting.material import FitMaterial, open_material
 from kakera.commands.fitting.plan import FitPlan
+from kakera.commands.fitting.setup import FitSetup, open_setup
 from kakera.commands.fitting.tokens import (
     FitTokens,
     missing,
@@ -60,7 +60,7 @@ class FitResult:
     """A finished run of `fit_run`: folder, evaluation (None without test files), and sentences to print."""
 
     folder: Path
-    material: FitMaterial
+    setup: FitSetup
     evaluation: Evaluation | None
     sentences: tuple[str, ...] = ()
 
@@ -116,12 +116,12 @@ def plan_fit(
 
     The time is measured on a few files. Nothing is written. Raises DataError, OptionError, RunError.
     """
-    material = _material(data, {**options, "init_from": str(init_from), "out": str(out)})
-    absent = missing(material)
-    each = seconds_per_file(material) if sum(absent) else 0.0
-    limit = duration.seconds(material.options.time) if material.options.time != AUTO else LIMIT
-    finished = (Path(material.options.out) / "model.safetensors").exists()
-    return FitPlan(material, absent, each, limit, finished)
+    setup = _setup(data, {**options, "init_from": str(init_from), "out": str(out)})
+    absent = missing(setup)
+    each = seconds_per_file(setup) if sum(absent) else 0.0
+    limit = duration.seconds(setup.options.time) if setup.options.time != AUTO else LIMIT
+    finished = (Path(setup.options.out) / "model.safetensors").exists()
+    return FitPlan(setup, absent, each, limit, finished)
 
 
 def fit_run(data: str | Path | Dataset, given: Mapping[str, Any], *, announce: bool) -> FitResult:
@@ -130,26 +130,26 @@ def fit_run(data: str | Path | Dataset, given: Mapping[str, Any], *, announce: b
     Raises the errors of `fit`.
     """
     began = duration.started()
-    material = _material(data, given)
-    options = material.options
+    setup = _setup(data, given)
+    options = setup.options
     limit = duration.seconds(options.time) if options.time != AUTO else LIMIT if announce else 0.0
-    config, folder = configuration(material), Path(options.out)
-    finished = open_folder(material, config)
+    config, folder = configuration(setup), Path(options.out)
+    finished = open_folder(setup, config)
     if finished and (folder / REPORT).exists():
         if announce:
             note = f"{folder} is a finished run, so nothing is trained; for a new run add --out {folder}-2"
             print(f"note: {note}", file=sys.stderr)
-        return FitResult(folder, material, read_evaluation(folder))
-    material, note = within_time(material, limit, time.monotonic() - began)
+        return FitResult(folder, setup, read_evaluation(folder))
+    setup, note = within_time(setup, limit, time.monotonic() - began)
     if announce and not is_follower():
-        plan = FitPlan(material, missing(material), limit=limit, note=note)
+        plan = FitPlan(setup, missing(setup), limit=limit, note=note)
         print("\n".join(plan.lines()), file=sys.stderr, flush=True)
     with ExitStack() as stack:
         stack.enter_context(locked(folder))
-        return _fitted(material, began)
+        return _fitted(setup, began)
 
 
-def _material(data: str | Path | Dataset, given: Mapping[str, Any]) -> FitMaterial:
+def _setup(data: str | Path | Dataset, given: Mapping[str, Any]) -> FitSetup:
     start = given.get("init_from", "")
 
     def loaded() -> Pretrained:
@@ -158,50 +158,48 @@ def _material(data: str | Path | Dataset, given: Mapping[str, Any]) -> FitMateri
 
         return noted(load(start), start)
 
-    return open_material(data, given, loaded)
+    return open_setup(data, given, loaded)
 
 
-def _fitted(material: FitMaterial, began: float) -> FitResult:
+def _fitted(setup: FitSetup, began: float) -> FitResult:
     """Compute tokens, fit the head, and write all files; the weights are the last file of the model."""
-    folder, tokens = Path(material.options.out), tokens_of(material)
-    material = only_readable(material, tokens)
-    assert material.train.labels is not None
-    head = fit_head(material, tokens.train, material.train.labels)
-    rejection = fit_rejection(tokens.train[POOL], material.options.seed)
+    folder, tokens = Path(setup.options.out), tokens_of(setup)
+    setup = only_readable(setup, tokens)
+    assert setup.train.labels is not None
+    head = fit_head(setup, tokens.train, setup.train.labels)
+    rejection = fit_rejection(tokens.train[POOL], setup.options.seed)
     facts: dict[str, Any] = {"head": head.kind, "pool": head.pool, "temperature": head.temperature}
     facts |= {"tried": list(head.tried), "tokens_computed": tokens.computed}
     facts |= {"token_seconds": round(tokens.seconds, 3)}
     sentences = [head.sentence()]
     evaluation = predictions = None
-    if len(material.test):
+    if len(setup.test):
         predictions, evaluation = predicted(
-            head, material.test, tokens.test[head.pool], np.arange(len(material.test))
+            head, setup.test, tokens.test[head.pool], np.arange(len(setup.test))
         )
-        cold = predicted(
-            head, material.test, tokens.test[head.pool], np.arange(len(material.test)), cold=True
-        )[1]
+        cold = predicted(head, setup.test, tokens.test[head.pool], np.arange(len(setup.test)), cold=True)[1]
         if evaluation.calibration_error is not None:
             before, after = cold.calibration_error, evaluation.calibration_error
             facts["calibration_error"] = {"before": before, "after": after}
-    facts["rejection"], said = _rejected(rejection, material, tokens)
+    facts["rejection"], said = _rejected(rejection, setup, tokens)
     sentences += [said] if said else []
-    write_model(material, head, rejection, facts, tokens.unreadable)
+    write_model(setup, head, rejection, facts, tokens.unreadable)
     if evaluation is not None:
         write_json(folder / EVALUATION, evaluation.to_json())
     facts["seconds"] = round(time.monotonic() - began, 3)
-    _write_page(material, head, facts, evaluation, predictions)
-    return FitResult(folder, material, evaluation, tuple(sentences))
+    _write_page(setup, head, facts, evaluation, predictions)
+    return FitResult(folder, setup, evaluation, tuple(sentences))
 
 
 def _rejected(
-    rejection: Rejection | None, material: FitMaterial, tokens: FitTokens
+    rejection: Rejection | None, setup: FitSetup, tokens: FitTokens
 ) -> tuple[dict[str, Any] | None, str]:
     """Return figures about "none of these" on the test files, and a sentence."""
-    if rejection is None or material.dataset.regression:
+    if rejection is None or setup.dataset.regression:
         return None, ""
     held = len(rejection.distances)
     facts: dict[str, Any] = {"held_out": held, "rate": RATE}
-    if 1 / (held + 1) > RATE or not len(material.test):
+    if 1 / (held + 1) > RATE or not len(setup.test):
         return facts, ""
     alarms = rejection.typical(tokens.test[POOL]) <= RATE
     facts |= {"test_files": len(alarms), "test_alarms": int(alarms.sum())}
@@ -212,7 +210,7 @@ def _rejected(
 
 
 def _write_page(
-    material: FitMaterial,
+    setup: FitSetup,
     head: FittedHead,
     facts: Mapping[str, Any],
     evaluation: Evaluation | None,
@@ -220,4 +218,4 @@ def _write_page(
 ) -> None:
     from kakera.commands.pages.fit import fit_page
 
-    write_page(Path(material.options.out), lambda: fit_page(material, head, facts, evaluation, predictions))
+    write_page(Path(setup.options.out), lambda: fit_page(setup, head, facts, evaluation, predictions))

@@ -1,4 +1,4 @@
-"""How the data of a training are read: kind of files, labels. Does not import torch."""
+"""The reading of the data of a training: kind of files, labels. Does not import torch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def chosen_kind(options: DataOptions, data: str, start: InputSpec | None) -> Kin
 
 
 class LabelOptions(TypedDict):
-    """How to read the labels of a data set. See `label_options`."""
+    """Options for reading the labels of a data set. See `label_options`."""
 
     task: LearningTask
     target_column: str

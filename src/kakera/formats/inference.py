@@ -24,7 +24,7 @@ from kakera.progress import Progress
 
 
 class Predictor(Protocol):
-    """What `each_file` needs of a model: `Pretrained` and `OnnxModel` have it.
+    """A model that `each_file` can use, such as `Pretrained` and `OnnxModel`.
 
     See `each_file`.
     """

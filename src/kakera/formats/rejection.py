@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from kakera import seeding
 from kakera.errors import OptionError, RunError
-from kakera.formats.tokens.encoder import read_arrays, seal_of, write_arrays
+from kakera.formats.tokens.encoder import checksum_of, read_arrays, write_arrays
 
 FILE = "rejection.safetensors"
 NONE = "none of these"
@@ -30,7 +30,7 @@ MOST = 20_000  # training files to use
 
 @dataclass(frozen=True, eq=False)
 class Rejection:
-    """How unlike the training files a file is, from its token of class and mean.
+    """The distance of a file from the training files, from its token of class and mean.
 
     `mean` is (e,), `whitening` (e, r), and `distances` (m,) are those of held-out training files, in
     ascending order. See `fit_rejection`.
@@ -143,6 +143,6 @@ def read_rejection(folder: str | Path) -> Rejection:
         found = Rejection(arrays["mean"], arrays["whitening"], arrays["distances"])
     except (OSError, ValueError, KeyError) as error:
         raise RunError(str(path), got=error, expected="a whole file", do="fit the run again") from error
-    if texts.get("weights") != seal_of(Path(folder) / "model.safetensors"):
+    if texts.get("weights") != checksum_of(Path(folder) / "model.safetensors"):
         raise RunError(str(path), got="distances of other weights", expected="those of this run", do=do)
     return found

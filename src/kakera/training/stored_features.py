@@ -76,6 +76,8 @@ def stored_features(
         known[missing[numbers]] = True
         _copied(keys, known, missing[numbers], tokens)
     rows = np.flatnonzero(known)
+    for kind in own:  # no file at all
+        tokens.setdefault(kind, np.zeros((len(dataset), _width(encoder, kind)), np.float32))
     return {kind: tokens[name][rows] for kind, name in names.items()}, rows
 
 
@@ -160,12 +162,15 @@ def _computed(
                     write()
         finally:
             write()
-    nothing = np.zeros(0, np.int64)
-    width = {kind: encoder.width * (2 if kind[1] in ("class and mean", "distilled") else 1) for kind in kinds}
-    return {
-        kind: np.concatenate([np.zeros((0, width[kind]), np.float32), *parts])
+    found = {
+        kind: np.concatenate([np.zeros((0, _width(encoder, kind)), np.float32), *parts])
         for kind, parts in values.items()
-    }, np.concatenate([nothing, *numbers])
+    }
+    return found, np.concatenate([np.zeros(0, np.int64), *numbers])
+
+
+def _width(encoder: FrozenEncoder, kind: Kind) -> int:
+    return encoder.width * (2 if kind[1] in ("class and mean", "distilled") else 1)
 
 
 def _require_finite(values: NDArray[np.float32], samples: NDArray[np.int64], files: Dataset) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 import kakera
-from kakera.commands.fitting.material import FitMaterial
+from kakera.commands.fitting.setup import FitSetup
 from kakera.data.download import cache_folder
 from kakera.errors import StorageError
 from kakera.storage import write_atomically
@@ -28,27 +28,27 @@ MOST = 1000  # stored results; the oldest ones are deleted first
 VERSION = 1  # of the baselines; raise it when they change
 
 
-def class_baselines(material: FitMaterial) -> Baselines | None:
+def class_baselines(setup: FitSetup) -> Baselines | None:
     """Return the baselines for the files of a fit, from the cache or measured; None if they fail."""
-    return _once(material, Baselines.from_json, lambda: measure_baselines(material.train, material.test))
+    return _once(setup, Baselines.from_json, lambda: measure_baselines(setup.train, setup.test))
 
 
-def number_baselines(material: FitMaterial, scale: TargetScale) -> NumberBaselines | None:
+def number_baselines(setup: FitSetup, scale: TargetScale) -> NumberBaselines | None:
     """Return the baselines for numbers to predict, from the cache or measured; None if they fail."""
     from kakera.training.baselines.number_baselines import NumberBaselines, measure_number_baselines
 
     return _once(
-        material,
+        setup,
         NumberBaselines.from_json,
-        lambda: measure_number_baselines(material.train, material.test, scale),
+        lambda: measure_number_baselines(setup.train, setup.test, scale),
     )
 
 
 def _once(
-    material: FitMaterial, read: Callable[[dict[str, Any]], Found], measure: Callable[[], Found]
+    setup: FitSetup, read: Callable[[dict[str, Any]], Found], measure: Callable[[], Found]
 ) -> Found | None:
     folder = cache_folder() / "baselines"
-    path = folder / f"{_key(material)}.json"
+    path = folder / f"{_key(setup)}.json"
     try:
         return read(json.loads(path.read_text()))
     except (OSError, ValueError, TypeError, KeyError):
@@ -70,9 +70,9 @@ def _make_room(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _key(material: FitMaterial) -> str:
+def _key(setup: FitSetup) -> str:
     digest = hashlib.blake2b(f"{VERSION} {kakera.__version__}".encode(), digest_size=16)
-    for part, keys in ((material.train, material.train_keys), (material.test, material.test_keys)):
+    for part, keys in ((setup.train, setup.train_keys), (setup.test, setup.test_keys)):
         digest.update(b"".join(key or bytes(16) for key in keys))
         digest.update(repr((len(part), part.classes, part.channels, part.multi_label)).encode())
         if part.labels is not None:

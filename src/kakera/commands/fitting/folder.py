@@ -14,7 +14,7 @@ import numpy as np
 
 import kakera
 from kakera.commands.fitting.head import FittedHead
-from kakera.commands.fitting.material import FitMaterial
+from kakera.commands.fitting.setup import FitSetup
 from kakera.data.checks.digest import digest
 from kakera.data.checks.inventory import INVENTORY, inventory, packed
 from kakera.errors import RunError, UnreadableFileError
@@ -28,26 +28,26 @@ from kakera.training.run_folder import UNREADABLE, holds_something
 DESCRIPTION, WEIGHTS, FIT, EVALUATION = "kakera.json", "model.safetensors", "fit.json", "evaluation.json"
 
 
-def configuration(material: FitMaterial) -> dict[str, Any]:
+def configuration(setup: FitSetup) -> dict[str, Any]:
     """Return the content of `config.json`: options, data and encoder; it decides if a run is the same."""
-    content = {"verb": "fit", **asdict(material.options), "inputs": material.inputs.to_json()}
-    content |= {"pictures": len(material.train), "classes": list(material.dataset.classes)}
-    content |= {"digest": digest(material.dataset), "encoder": material.encoder.key(material.dataset)}
+    content = {"verb": "fit", **asdict(setup.options), "inputs": setup.inputs.to_json()}
+    content |= {"pictures": len(setup.train), "classes": list(setup.dataset.classes)}
+    content |= {"digest": digest(setup.dataset), "encoder": setup.encoder.key(setup.dataset)}
     return {VERSION: kakera.__version__} | json.loads(json.dumps(content))
 
 
-def open_folder(material: FitMaterial, config: Mapping[str, Any]) -> bool:
+def open_folder(setup: FitSetup, config: Mapping[str, Any]) -> bool:
     """Open or create the run folder; return True if it holds the finished run of the same configuration.
 
     Raises RunError if it holds another run, or other files.
     """
-    folder, content = Path(material.options.out), dict(config)
+    folder, content = Path(setup.options.out), dict(config)
     if (folder / CONFIG).exists():
-        require_same(folder / CONFIG, content, lambda: inventory(material.dataset))
+        require_same(folder / CONFIG, content, lambda: inventory(setup.dataset))
         return (folder / WEIGHTS).exists()
     if folder.exists() and (not folder.is_dir() or holds_something(folder)):
         raise RunError(str(folder), got="other files", expected="a new folder", do="choose another --out")
-    files = inventory(material.dataset)
+    files = inventory(setup.dataset)
     if files is not None:
         write_atomically(folder / INVENTORY, packed(files))
     write_json(folder / CONFIG, content)
@@ -55,20 +55,20 @@ def open_folder(material: FitMaterial, config: Mapping[str, Any]) -> bool:
 
 
 def write_model(
-    material: FitMaterial,
+    setup: FitSetup,
     head: FittedHead,
     rejection: Rejection | None,
     facts: Mapping[str, Any],
     broken: Sequence[UnreadableFileError],
 ) -> None:
     """Write the description, the facts of the fit (`fit.json`), and the weights last. Raises StorageError."""
-    folder, encoder, dataset = Path(material.options.out), material.encoder, material.dataset
+    folder, encoder, dataset = Path(setup.options.out), setup.encoder, setup.dataset
     description: dict[str, Any] = {"format": FORMAT, "kind": "classifier", **encoder.config}
     description |= {"pool": head.pool, "head_epsilon": None, "classes": list(dataset.classes)}
     description |= {"multi_label": dataset.multi_label}
     if head.mean:
         description |= {"targets": {"mean": list(head.mean), "std": list(head.std)}}
-    write_json(folder / DESCRIPTION, {**description, "inputs": material.inputs.to_json()})
+    write_json(folder / DESCRIPTION, {**description, "inputs": setup.inputs.to_json()})
     write_json(folder / FIT, facts)
     if broken:
         text = io.StringIO()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.commands.fitting.material import FitMaterial
+from kakera.commands.fitting.setup import FitSetup
 from kakera.data.dataset import Dataset
 from kakera.errors import DataError, OptionError
 from kakera.option_fields import AUTO
@@ -67,21 +67,19 @@ class FittedHead:
         return f"{found}{what}, temperature {self.temperature:.3g} (best of {len(self.tried)} heads)"
 
 
-def fit_head(
-    material: FitMaterial, tokens: Mapping[str, NDArray[np.float32]], labels: NDArray[Any]
-) -> FittedHead:
+def fit_head(setup: FitSetup, tokens: Mapping[str, NDArray[np.float32]], labels: NDArray[Any]) -> FittedHead:
     """Fit all heads that the options allow to tokens (n, d) of each pooling; return the best one.
 
     `labels` are those of the same training files. Raises OptionError for a head that cannot predict numbers.
     """
-    options, train = material.options, material.train
-    tokens = {pool: tokens[pool] for pool in material.pools}
+    options, train = setup.options, setup.train
+    tokens = {pool: tokens[pool] for pool in setup.pools}
     if train.regression:
         return _numbers(tokens, labels, options.head)
     kinds: Sequence[HeadKind] = AUTOMATIC if options.head == AUTO else (options.head,)
     found = compare_heads(tokens, labels, len(train.classes), kinds, seed=options.seed)
     best = found[0]
-    head = best.head.divided(best.temperature)
+    head = best.head.with_temperature(best.temperature)
     return FittedHead(best.kind, best.pool, head, best.temperature, tuple(_row(one, train) for one in found))
 
 

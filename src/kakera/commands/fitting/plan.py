@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kakera import duration
 from kakera.commands.fitting.head import AUTOMATIC
-from kakera.commands.fitting.material import FitMaterial
+from kakera.commands.fitting.setup import FitSetup
 from kakera.option_fields import AUTO
 from kakera.training.planning.baseline_costs import baseline_seconds
 
@@ -17,7 +17,7 @@ WRITES = "model.safetensors, kakera.json, fit.json, evaluation.json, report.html
 class FitPlan:
     """A plan to print; `each` is the measured time of the tokens of a file in seconds, or None."""
 
-    material: FitMaterial
+    setup: FitSetup
     absent: tuple[int, int]
     """Numbers of training and test files whose tokens are not in the cache."""
     each: float | None = None
@@ -32,33 +32,33 @@ class FitPlan:
         """The seconds of the whole fit; None if no token was measured."""
         if self.each is None:
             return None
-        material = self.material
-        counts = len(material.train), len(material.test)
+        setup = self.setup
+        counts = len(setup.train), len(setup.test)
         baselines = 0.0
-        if material.options.baselines:
-            sounds = material.dataset.sounds is not None
-            baselines = baseline_seconds(*counts, len(material.dataset.classes), recordings=sounds)
+        if setup.options.baselines:
+            sounds = setup.dataset.sounds is not None
+            baselines = baseline_seconds(*counts, len(setup.dataset.classes), recordings=sounds)
         return sum(self.absent) * self.each + baselines + 2.0
 
     def lines(self) -> list[str]:
         """Return the lines of the plan to print."""
-        material, options = self.material, self.material.options
-        train, test, absent = len(material.train), len(material.test), sum(self.absent)
-        what = "targets" if material.dataset.regression else "classes"
+        setup, options = self.setup, self.setup.options
+        train, test, absent = len(setup.train), len(setup.test), sum(self.absent)
+        what = "targets" if setup.dataset.regression else "classes"
         known = train + test - absent
         tokens = f"{train + test:,} files, {known:,} of them in the cache"
         if self.each is not None and absent:
             tokens += f"; the others take about {duration.words(absent * self.each)} (measured)"
-        encoder = material.encoder
-        tried = "ridge" if material.dataset.regression else ", ".join(AUTOMATIC)
+        encoder = setup.encoder
+        tried = "ridge" if setup.dataset.regression else ", ".join(AUTOMATIC)
         heads = tried if options.head == AUTO else options.head
         lines = [
             f"plan: fit -> {options.out}",
-            f"  data: {train:,} labelled {material.train.kind} for training, "
-            f"{len(material.dataset.classes)} {what}, {test:,} for the evaluation ({material.part})",
+            f"  data: {train:,} labelled {setup.train.kind} for training, "
+            f"{len(setup.dataset.classes)} {what}, {test:,} for the evaluation ({setup.part})",
             f"  encoder: {options.init_from}, {encoder.depth} layers of width {encoder.width}, frozen",
             f"  tokens: {tokens}",
-            f"  heads: {heads} on {', '.join(material.pools)} tokens, chosen by left-out labels",
+            f"  heads: {heads} on {', '.join(setup.pools)} tokens, chosen by left-out labels",
         ]
         if self.seconds is not None:
             limit = f"; limit {duration.words(self.limit)}" if self.limit else ""
@@ -70,5 +70,5 @@ class FitPlan:
         return [
             *lines,
             *(f"  note: {text}" for text in notes),
-            *(f"  warning: {text}" for text in material.warnings()),
+            *(f"  warning: {text}" for text in setup.warnings()),
         ]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera import duration
-from kakera.commands.fitting.material import FitMaterial
+from kakera.commands.fitting.setup import FitSetup
 from kakera.data.dataset import Dataset
 from kakera.errors import DataError, OptionError, UnreadableFileError
 from kakera.formats.tokens.keys import Key
@@ -35,14 +35,14 @@ class FitTokens:
     seconds: float
 
 
-def missing(material: FitMaterial) -> tuple[int, int]:
+def missing(setup: FitSetup) -> tuple[int, int]:
     """Return the numbers of training and test files whose tokens are not in the cache."""
-    encoder, kinds = material.encoder, material.kinds
-    train = missing_files(encoder, material.train, kinds, material.train_keys)
-    return len(train), len(missing_files(encoder, material.test, kinds, material.test_keys))
+    encoder, kinds = setup.encoder, setup.kinds
+    train = missing_files(encoder, setup.train, kinds, setup.train_keys)
+    return len(train), len(missing_files(encoder, setup.test, kinds, setup.test_keys))
 
 
-def seconds_per_file(material: FitMaterial) -> float:
+def seconds_per_file(setup: FitSetup) -> float:
     """Return the measured seconds of reading a file and computing its tokens; store nothing.
 
     Up to 256 evenly spaced training files are measured, after a few that warm up.
@@ -50,55 +50,55 @@ def seconds_per_file(material: FitMaterial) -> float:
     from kakera.formats.features import each_features
     from kakera.training.device import moved_to_device
 
-    saved, files = material.encoder.load(), material.train
+    saved, files = setup.encoder.load(), setup.train
     rows = np.unique(np.linspace(0, len(files) - 1, MEASURED).astype(int))
-    with moved_to_device(saved, material.options.device):
+    with moved_to_device(saved, setup.options.device):
         for chosen in (rows[:8], rows):
             began = time.perf_counter()
             for _ in each_features(saved, files.take(chosen), [-1], ["class", "mean"]):
                 pass
             seconds = (time.perf_counter() - began) / len(chosen)
-    cores = max(1, material.workers)
-    return seconds / cores if files.sounds is None and material.workers else seconds
+    cores = max(1, setup.workers)
+    return seconds / cores if files.sounds is None and setup.workers else seconds
 
 
-def within_time(material: FitMaterial, limit: float, spent: float) -> tuple[FitMaterial, str]:
-    """Return the material with fewer training files if the tokens would exceed the limit, and a note or "".
+def within_time(setup: FitSetup, limit: float, spent: float) -> tuple[FitSetup, str]:
+    """Return the setup with fewer training files if the tokens would exceed the limit, and a note or "".
 
     `limit` and `spent` are in seconds; a limit of 0 is none. All test files are kept. Raises OptionError if
     the limit does not suffice for them.
     """
-    train, test = missing(material)
+    train, test = missing(setup)
     if not limit or train + test <= FEW:
-        return material, ""
-    each = seconds_per_file(material)
+        return setup, ""
+    each = seconds_per_file(setup)
     room = int((limit - spent - BESIDE) / each)
     if train + test <= room:
-        return material, ""
-    least = 2 * len(material.dataset.classes)
+        return setup, ""
+    least = 2 * len(setup.dataset.classes)
     share = max(0.0, (room - test) / max(train, 1))
-    count = int(share * len(material.train))
+    count = int(share * len(setup.train))
     if count < least:
-        need = duration.words(spent + BESIDE + each * (test + least / max(len(material.train), 1) * train))
-        got, do = material.options.time, "raise --time"
+        need = duration.words(spent + BESIDE + each * (test + least / max(len(setup.train), 1) * train))
+        got, do = setup.options.time, "raise --time"
         if got == "auto":
             got = duration.words(limit)
         raise OptionError("time", got=got, expected=f"at least about {need} for the tokens", do=do)
     note = (
         f"the tokens of {train + test:,} files would take {duration.words(each * (train + test))}: "
-        f"{count:,} of {len(material.train):,} labels are used; raise --time for all"
+        f"{count:,} of {len(setup.train):,} labels are used; raise --time for all"
     )
-    return material.with_fewer(count), note
+    return setup.with_fewer(count), note
 
 
-def tokens_of(material: FitMaterial) -> FitTokens:
+def tokens_of(setup: FitSetup) -> FitTokens:
     """Compute the tokens of all files, or read them from the cache.
 
     Raises DataError without a readable training file.
     """
     began, broken = time.monotonic(), list[UnreadableFileError]()
-    encoder, kinds = material.encoder, material.kinds
-    computed = sum(missing(material))
+    encoder, kinds = setup.encoder, setup.kinds
+    computed = sum(missing(setup))
 
     def part(
         files: Dataset, keys: Sequence[Key], progress: str
@@ -108,22 +108,22 @@ def tokens_of(material: FitMaterial) -> FitTokens:
             files,
             kinds,
             keys=keys,
-            workers=material.workers,
+            workers=setup.workers,
             progress=progress,
-            device=material.options.device,
+            device=setup.options.device,
             unreadable=broken,
         )
         return {pool: found[-1, pool] for _, pool in kinds}, rows
 
-    train, train_rows = part(material.train, material.train_keys, "tokens of training files")
+    train, train_rows = part(setup.train, setup.train_keys, "tokens of training files")
     if not len(train_rows):
         got, do = "no readable training file", "check the files"
-        raise DataError(material.dataset.name, got=got, expected="at least one", do=do)
-    test, test_rows = part(material.test, material.test_keys, "tokens of test files")
+        raise DataError(setup.dataset.name, got=got, expected="at least one", do=do)
+    test, test_rows = part(setup.test, setup.test_keys, "tokens of test files")
     seconds = time.monotonic() - began
     return FitTokens(train, test, train_rows, test_rows, tuple(broken), computed, seconds)
 
 
-def only_readable(material: FitMaterial, tokens: FitTokens) -> FitMaterial:
-    """Return the material with its readable files only, in the order of the tokens."""
-    return material.take(tokens.train_rows, tokens.test_rows)
+def only_readable(setup: FitSetup, tokens: FitTokens) -> FitSetup:
+    """Return the setup with its readable files only, in the order of the tokens."""
+    return setup.take(tokens.train_rows, tokens.test_rows)

@@ -10,7 +10,7 @@ from typing import Any
 
 from kakera.commands.fitting.baselines import class_baselines
 from kakera.commands.fitting.head import FittedHead
-from kakera.commands.fitting.material import FitMaterial
+from kakera.commands.fitting.setup import FitSetup
 from kakera.commands.pages import tables
 from kakera.commands.pages.predicted import class_table, class_warnings, predicted_parts
 from kakera.reports import html
@@ -26,7 +26,7 @@ OWN = "this head"
 
 
 def fit_page(
-    material: FitMaterial,
+    setup: FitSetup,
     head: FittedHead,
     facts: Mapping[str, Any],
     evaluation: Evaluation | None,
@@ -38,30 +38,30 @@ def fit_page(
     """
     verdict, compared, below = None, list[str](), list[str]()
     if evaluation is not None and predictions is not None:
-        if material.dataset.regression:
+        if setup.dataset.regression:
             from kakera.commands.pages.fit_numbers import number_parts
 
-            verdict, compared, below = number_parts(material, head, evaluation, predictions)
+            verdict, compared, below = number_parts(setup, head, evaluation, predictions)
         else:
-            verdict, compared = _compared(material, predictions)
-            table = class_table(evaluation, material.train)
-            below = predicted_parts(material.test, predictions, material.inputs, classes=table)
+            verdict, compared = _compared(setup, predictions)
+            table = class_table(evaluation, setup.train)
+            below = predicted_parts(setup.test, predictions, setup.inputs, classes=table)
         values = {"text": verdict.text, "measure": verdict.measure, "baseline": verdict.baseline}
-        write_atomically(Path(material.options.out) / VERDICT, json.dumps(values).encode(), parents=False)
+        write_atomically(Path(setup.options.out) / VERDICT, json.dumps(values).encode(), parents=False)
     return html.page(
-        f"kakera fit: {material.dataset.name}",
+        f"kakera fit: {setup.dataset.name}",
         _opening(verdict),
-        tables.skipped(Path(material.options.out)),
-        *(html.warning(text) for text in _warnings(material, evaluation)),
-        *_next(material),
+        tables.skipped(Path(setup.options.out)),
+        *(html.warning(text) for text in _warnings(setup, evaluation)),
+        *_next(setup),
         *compared,
         *_heads(head),
         *_calibration(facts),
         *_none_of_these(facts),
         *below,
         html.heading("Cost and settings"),
-        html.paragraph(_story(material, facts)),
-        tables.settings(asdict(material.options)),
+        html.paragraph(_story(setup, facts)),
+        tables.settings(asdict(setup.options)),
     )
 
 
@@ -72,18 +72,18 @@ def _opening(verdict: Verdict | None) -> str:
     return html.verdict(verdict.text, verdict.level)
 
 
-def _warnings(material: FitMaterial, evaluation: Evaluation | None) -> list[str]:
-    found = [*material.leaked]
-    if not material.dataset.regression:
-        found += class_warnings(evaluation, material.part)
-    if evaluation is not None and material.part == "val":
+def _warnings(setup: FitSetup, evaluation: Evaluation | None) -> list[str]:
+    found = [*setup.leaked]
+    if not setup.dataset.regression:
+        found += class_warnings(evaluation, setup.part)
+    if evaluation is not None and setup.part == "val":
         found.append("the data have no test files, so the evaluation is on the validation files")
     return found
 
 
-def _next(material: FitMaterial) -> list[str]:
-    options = material.options
-    situation = situation_of(material.dataset, options.data)
+def _next(setup: FitSetup) -> list[str]:
+    options = setup.options
+    situation = situation_of(setup.dataset, options.data)
     commands = after_finetune(situation, options.out, from_hub=is_published(options.init_from))
     texts = [
         "Look at the worst mistakes below: they show wrong labels and unusual files.",
@@ -94,9 +94,9 @@ def _next(material: FitMaterial) -> list[str]:
     return [html.heading("What to try next"), html.items(texts), html.code(bare(commands))]
 
 
-def _compared(material: FitMaterial, predictions: Predictions) -> tuple[Verdict, list[str]]:
-    baselines = class_baselines(material) if material.options.baselines else None
-    verdict = judge(material.test, material.part, predictions, baselines)
+def _compared(setup: FitSetup, predictions: Predictions) -> tuple[Verdict, list[str]]:
+    baselines = class_baselines(setup) if setup.options.baselines else None
+    verdict = judge(setup.test, setup.part, predictions, baselines)
     bars = tables.compared({OWN: verdict.value.value}, verdict.measure, baselines, OWN)
     return verdict, [*bars, html.note(method_of(verdict.measure))]
 
@@ -146,18 +146,18 @@ def _none_of_these(facts: Mapping[str, Any]) -> list[str]:
         html.heading("Files of none of these classes"),
         html.paragraph(
             f"kakera predict --reject {rate:g} calls a file “none of these” if it is more unlike the "
-            f"training files than {100 * (1 - rate):.0f} % of {found['held_out']} held-out ones. Of the test "
-            f"files, {100 * alarms / count:.1f} % would be rejected (95 % interval {100 * share.low:.1f} to "
-            f"{100 * share.high:.1f} %)."
+            f"training files than {100 * (1 - rate):.0f} % of {found['held_out']} held-out ones. It "
+            f"would reject {100 * alarms / count:.1f} % of the test files (95 % interval "
+            f"{100 * share.low:.1f} to {100 * share.high:.1f} %)."
         ),
     ]
 
 
-def _story(material: FitMaterial, facts: Mapping[str, Any]) -> str:
-    encoder, train = material.encoder, material.train
-    total = len(train) + len(material.test)
+def _story(setup: FitSetup, facts: Mapping[str, Any]) -> str:
+    encoder, train = setup.encoder, setup.train
+    total = len(train) + len(setup.test)
     return (
-        f"The head is linear and reads {facts['pool']} tokens of {material.options.init_from}, an encoder of "
+        f"The head is linear and reads {facts['pool']} tokens of {setup.options.init_from}, an encoder of "
         f"{encoder.depth} layers and width {encoder.width}, whose weights did not change. The training files "
         f"were {len(train)} labelled {train.kind}. The tokens of {facts['tokens_computed']} of {total} files "
         f"were computed, the others came from the cache. All of it took {tables.words(facts['seconds'])}, "

@@ -6,7 +6,7 @@ import numpy as np
 
 from kakera.commands.fitting.baselines import number_baselines
 from kakera.commands.fitting.head import FittedHead
-from kakera.commands.fitting.material import FitMaterial
+from kakera.commands.fitting.setup import FitSetup
 from kakera.commands.pages.regression import compared_numbers, worst_numbers
 from kakera.formats.target_scale import TargetScale
 from kakera.training.baselines.number_verdict import judge_numbers
@@ -16,13 +16,13 @@ from kakera.training.predictions import Predictions
 
 
 def number_parts(
-    material: FitMaterial, head: FittedHead, evaluation: Evaluation, predictions: Predictions
+    setup: FitSetup, head: FittedHead, evaluation: Evaluation, predictions: Predictions
 ) -> tuple[Verdict, list[str], list[str]]:
     """Return the verdict, the table of errors beside the baselines, and plots with the worst mistakes."""
     scale = TargetScale(head.mean, head.std)
-    baselines = number_baselines(material, scale) if material.options.baselines else None
+    baselines = number_baselines(setup, scale) if setup.options.baselines else None
     assert predictions.values is not None
-    verdict = judge_numbers(material.test, material.part, predictions, baselines, scale)
-    below = worst_numbers(material.test, predictions, material.inputs, scale)
+    verdict = judge_numbers(setup.test, setup.part, predictions, baselines, scale)
+    below = worst_numbers(setup.test, predictions, setup.inputs, scale)
     assert np.isfinite(predictions.values).all()
     return verdict, compared_numbers(evaluation, baselines), below

@@ -113,7 +113,7 @@ def _native(folder: Path) -> FrozenEncoder | None:
         content = json.loads((folder / "kakera.json").read_text())
         if content["format"] != FORMAT or content["kind"] not in PARTS:
             return None
-        if not seal_of(folder / "model.safetensors"):
+        if not checksum_of(folder / "model.safetensors"):
             return None
         tensors, _ = read_arrays(folder / "model.safetensors")
         part = PARTS[content["kind"]]
@@ -163,7 +163,7 @@ def write_arrays(path: Path, arrays: Arrays, texts: Mapping[str, str] | None = N
         >>> seal = write_arrays(Path("head.safetensors"), {"bias": np.zeros(2, np.float32)}, {"kind": "head"})
         >>> read_arrays(Path("head.safetensors"))
         ({'bias': array([0., 0.], dtype=float32)}, {'kind': 'head'})
-        >>> seal_of(Path("head.safetensors")) == seal
+        >>> checksum_of(Path("head.safetensors")) == seal
         True
     """
     plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
@@ -190,7 +190,7 @@ def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     return arrays, texts
 
 
-def seal_of(path: Path) -> str:
+def checksum_of(path: Path) -> str:
     """Return the checksum in the header of a safetensors file of kakera; "" without one.
 
     See `write_arrays`.

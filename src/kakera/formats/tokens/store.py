@@ -161,6 +161,8 @@ class TokenStore:
 def make_room(needed: int) -> bool:
     """Return True if `needed` bytes may be added to the cache; delete the oldest files if necessary.
 
+    Raises StorageError if the cache folder cannot be used.
+
     Example:
 
         >>> from unittest.mock import patch

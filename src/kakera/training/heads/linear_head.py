@@ -20,7 +20,7 @@ class LinearHead:
         >>> head = LinearHead(np.eye(2), np.array([0.0, 1.0]))
         >>> head.logits(np.array([[2.0, 3.0]]))
         array([[2., 4.]])
-        >>> head.divided(2.0).logits(np.array([[2.0, 3.0]]))
+        >>> head.with_temperature(2.0).logits(np.array([[2.0, 3.0]]))
         array([[1., 2.]])
     """
 
@@ -31,7 +31,7 @@ class LinearHead:
         """Return the logits (n, classes) of tokens (n, d)."""
         return tokens @ self.weights + self.bias
 
-    def divided(self, temperature: float) -> LinearHead:
+    def with_temperature(self, temperature: float) -> LinearHead:
         """Return the head whose logits are divided by a temperature (Guo et al. 2017, section 4.2)."""
         return LinearHead(self.weights / temperature, self.bias / temperature)
 

@@ -101,7 +101,7 @@ def fold_numbers(labels: Labels, seed: int) -> NDArray[np.int64]:
 
         >>> np.bincount(fold_numbers(np.zeros(10, np.int64), seed=0)).tolist()
         [2, 2, 2, 2, 2]
-        >>> fold_numbers(np.array([0, 1, 1]), seed=0)[0]
+        >>> fold_numbers(np.array([0, 1, 1]), seed=0).tolist()[0]
         -1
     """
     order = seeding.permutation(seed, 0, len(labels), "head folds")

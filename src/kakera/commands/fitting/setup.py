@@ -1,4 +1,4 @@
-"""What a fit works on: the options, the encoder, the labelled training files and the test files."""
+"""The setup of a fit: options, encoder, labelled training files and test files."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ FEW = 256  # up to this number of files, reading them takes less time than start
 
 
 @dataclass(frozen=True, eq=False)
-class FitMaterial:
-    """The options, the opened data and the encoder of a fit. See `open_material`."""
+class FitSetup:
+    """The options, the opened data and the encoder of a fit. See `open_setup`."""
 
     options: FitOptions
     dataset: Dataset
@@ -85,13 +85,13 @@ class FitMaterial:
         """Return warnings about the labels and the test part, one sentence each."""
         return [*data_warnings(self.dataset), *self.leaked]
 
-    def with_fewer(self, count: int) -> FitMaterial:
+    def with_fewer(self, count: int) -> FitSetup:
         """Return the same with `count` labelled training files, equally from each class."""
         assert self.train.labels is not None
         rows = few(self.train.labels, count, self.options.label_seed)
         return self.take(rows, np.arange(len(self.test)))
 
-    def take(self, train: NDArray[np.int64], test: NDArray[np.int64]) -> FitMaterial:
+    def take(self, train: NDArray[np.int64], test: NDArray[np.int64]) -> FitSetup:
         """Return the same with these rows of the training files and of the test files."""
         return replace(
             self,
@@ -102,11 +102,11 @@ class FitMaterial:
         )
 
 
-def open_material(
+def open_setup(
     data: str | Path | Dataset,
     given: Mapping[str, Any],
     loaded: Callable[[], Pretrained] | None = None,
-) -> FitMaterial:
+) -> FitSetup:
     """Open data and encoder; `given` are the passed options, `loaded` is as in `open_encoder`.
 
     Raises DataError for data without labels, with labels of one class only, or of another kind than the
@@ -118,8 +118,8 @@ def open_material(
         >>> from kakera.formats.bundle import Pretrained
         >>> encoder = ViT("nano", channels=1, image_size=28)
         >>> Pretrained(encoder, InputSpec(1, 28, 28, (0.5,), (0.5,))).save("run")
-        >>> material = open_material("demo", {"init_from": "run", "labels": 100})
-        >>> len(material.train), material.part, len(material.test)
+        >>> setup = open_setup("demo", {"init_from": "run", "labels": 100})
+        >>> len(setup.train), setup.part, len(setup.test)
         (100, 'test', 1500)
     """
     name = data.name if isinstance(data, Dataset) else str(data)
@@ -142,7 +142,7 @@ def open_material(
     part, test = held_out(dataset)
     pairs = leak_warning(leaks(train, test), measured_part(dataset), dataset.kind)
     keys = tuple(file_keys(train)), tuple(file_keys(test))
-    return FitMaterial(options, dataset, encoder, train, part, test, *keys, tuple(pairs))
+    return FitSetup(options, dataset, encoder, train, part, test, *keys, tuple(pairs))
 
 
 def _opened(data: str | Path | Dataset, options: FitOptions, start: InputSpec) -> Dataset:
