@@ -308,3 +308,17 @@ def test_tokens_that_are_not_finite_leave_the_run_unfinished(tmp_path: Path) -> 
     with pytest.raises(DataError, match="tokens that are not finite"):
         kakera.fit(some(), init_from=tmp_path / "start", out=tmp_path / "run", **QUIET)
     assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_a_probe_reads_the_tokens_that_a_fit_has_computed(
+    start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = folder(tmp_path / "things", count=30)
+    kakera.fit(data, init_from=start, out=tmp_path / "run", **QUIET)
+
+    def refused(*words: Any, **named: Any) -> None:
+        raise AssertionError("tokens are computed again")
+
+    monkeypatch.setattr("kakera.formats.features.each_features", refused)
+    found = kakera.probe(data, init_from=start, labels=0, probes="ridge", finetune=False)
+    assert len(found.results) == 2

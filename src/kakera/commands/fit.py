@@ -140,13 +140,15 @@ def fit_run(data: str | Path | Dataset, given: Mapping[str, Any], *, announce: b
             note = f"{folder} is a finished run, so nothing is trained; for a new run add --out {folder}-2"
             print(f"note: {note}", file=sys.stderr)
         return FitResult(folder, setup, read_evaluation(folder))
-    setup, note = within_time(setup, limit, time.monotonic() - began)
+    absent = missing(setup)
+    shorter, note = within_time(setup, absent, limit, time.monotonic() - began)
+    absent = missing(shorter) if note else absent
     if announce and not is_follower():
-        plan = FitPlan(setup, missing(setup), limit=limit, note=note)
+        plan = FitPlan(shorter, absent, limit=limit, note=note)
         print("\n".join(plan.lines()), file=sys.stderr, flush=True)
     with ExitStack() as stack:
         stack.enter_context(locked(folder))
-        return _fitted(setup, began)
+        return _fitted(shorter, absent, began)
 
 
 def _setup(data: str | Path | Dataset, given: Mapping[str, Any]) -> FitSetup:
@@ -161,9 +163,9 @@ def _setup(data: str | Path | Dataset, given: Mapping[str, Any]) -> FitSetup:
     return open_setup(data, given, loaded)
 
 
-def _fitted(setup: FitSetup, began: float) -> FitResult:
+def _fitted(setup: FitSetup, absent: tuple[int, int], began: float) -> FitResult:
     """Compute tokens, fit the head, and write all files; the weights are the last file of the model."""
-    folder, tokens = Path(setup.options.out), tokens_of(setup)
+    folder, tokens = Path(setup.options.out), tokens_of(setup, absent)
     setup = only_readable(setup, tokens)
     assert setup.train.labels is not None
     head = fit_head(setup, tokens.train, setup.train.labels)

@@ -62,13 +62,13 @@ def seconds_per_file(setup: FitSetup) -> float:
     return seconds / cores if files.sounds is None and setup.workers else seconds
 
 
-def within_time(setup: FitSetup, limit: float, spent: float) -> tuple[FitSetup, str]:
+def within_time(setup: FitSetup, absent: tuple[int, int], limit: float, spent: float) -> tuple[FitSetup, str]:
     """Return the setup with fewer training files if the tokens would exceed the limit, and a note or "".
 
-    `limit` and `spent` are in seconds; a limit of 0 is none. All test files are kept. Raises OptionError if
-    the limit does not suffice for them.
+    `absent` is the result of `missing`. `limit` and `spent` are in seconds; a limit of 0 is none. All test
+    files are kept. Raises OptionError if the limit does not suffice for them.
     """
-    train, test = missing(setup)
+    train, test = absent
     if not limit or train + test <= FEW:
         return setup, ""
     each = seconds_per_file(setup)
@@ -91,14 +91,13 @@ def within_time(setup: FitSetup, limit: float, spent: float) -> tuple[FitSetup, 
     return setup.with_fewer(count), note
 
 
-def tokens_of(setup: FitSetup) -> FitTokens:
-    """Compute the tokens of all files, or read them from the cache.
+def tokens_of(setup: FitSetup, absent: tuple[int, int]) -> FitTokens:
+    """Compute the tokens of all files, or read them from the cache; `absent` is the result of `missing`.
 
     Raises DataError without a readable training file.
     """
     began, broken = time.monotonic(), list[UnreadableFileError]()
     encoder, kinds = setup.encoder, setup.kinds
-    computed = sum(missing(setup))
 
     def part(
         files: Dataset, keys: Sequence[Key], progress: str
@@ -121,7 +120,7 @@ def tokens_of(setup: FitSetup) -> FitTokens:
         raise DataError(setup.dataset.name, got=got, expected="at least one", do=do)
     test, test_rows = part(setup.test, setup.test_keys, "tokens of test files")
     seconds = time.monotonic() - began
-    return FitTokens(train, test, train_rows, test_rows, tuple(broken), computed, seconds)
+    return FitTokens(train, test, train_rows, test_rows, tuple(broken), sum(absent), seconds)
 
 
 def only_readable(setup: FitSetup, tokens: FitTokens) -> FitSetup:

@@ -43,6 +43,29 @@ def file_keys(dataset: Dataset) -> list[Key]:
     return [*_pictures(pictures, rows)]
 
 
+def keys_of_source(dataset: Dataset, source: Dataset) -> list[Key]:
+    """Return the keys of decoded files: those of the files that they were decoded from.
+
+    `source` is the data set before `preload`, which keeps names and order. Recordings and arrays have their
+    own keys.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> demo = open_dataset("demo").take([0, 1])
+        >>> keys_of_source(demo, demo) == file_keys(demo)
+        True
+    """
+    if source.sounds is not None or not source.pictures.on_disk or dataset.pictures.on_disk:
+        return file_keys(dataset)
+    places = {name: row for row, name in enumerate(source.pictures.names_between(0, len(source)))}
+    names = dataset.pictures.names_between(0, len(dataset))
+    rows = [places.get(name, -1) for name in names]
+    if -1 in rows:
+        return file_keys(dataset)
+    return file_keys(source.take(rows))
+
+
 def _pictures(pictures: Pictures, rows: NDArray[np.int64]) -> Iterator[Key]:
     for row in rows.tolist():
         try:

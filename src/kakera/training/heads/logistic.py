@@ -21,6 +21,41 @@ PRECISION = 1e-4  # of the scaled gradient, relative to the number of samples
 Value = Callable[[Array], tuple[float, Array]]
 
 
+class LogisticPath:
+    """Logistic regression on tokens (n, d) with targets (n, classes) of zeros and ones, for any penalty.
+
+    `multi_label` uses one sigmoid for each class. The principal axes are computed once, and each fit starts
+    from the weights of the one before. See `fit_path`.
+    """
+
+    def __init__(self, tokens: Array, targets: NDArray[np.float64], *, multi_label: bool = False) -> None:
+        self.mean, self.targets, self.multi_label = tokens.mean(axis=0), targets, multi_label
+        centred = tokens - self.mean
+        spread, axes = np.linalg.eigh(centred.T @ centred)
+        keep = spread > 1e-10 * max(spread[-1], 1e-300)
+        self.spread, self.axes = spread[keep], axes[:, keep]
+        self.placed = centred @ self.axes
+        count = len(tokens)
+        shares = np.clip(targets.mean(axis=0), 0.5 / count, 1 - 0.5 / count)
+        self.start = np.zeros((len(self.spread) + 1, targets.shape[1]))
+        self.start[-1] = np.log(shares / (1 - shares)) if multi_label else np.log(shares)
+
+    def fit(self, strength: float, precision: float = PRECISION) -> LinearHead:
+        """Return the head with the lowest sum of cross entropies plus |W|² / (2 · strength).
+
+        The bias is not penalised. `precision` is the largest norm of the gradient at the end, relative to its
+        scale.
+        """
+        count = len(self.placed)
+        bound = 0.25 if self.multi_label else 0.5
+        curvature = np.append(bound * self.spread + 1 / strength, 0.25 * count)
+        scale = 1 / np.sqrt(curvature)[:, None]
+        loss = _loss(self.placed, self.targets, 1 / strength, scale, multi_label=self.multi_label)
+        self.start = _minimum(loss, self.start / scale, precision * np.sqrt(count)) * scale
+        weights = self.axes @ self.start[:-1]
+        return LinearHead(weights, self.start[-1] - self.mean @ weights)
+
+
 def fit_path(
     tokens: Array,
     targets: NDArray[np.float64],
@@ -31,9 +66,7 @@ def fit_path(
 ) -> list[LinearHead]:
     """Return the head for each inverse penalty of `strengths`, in their order; ascending ones are fastest.
 
-    `tokens` is (n, d), `targets` (n, classes) of zeros and ones. The loss is the sum of cross entropies plus
-    |W|² / (2 · strength); the bias is not penalised. `multi_label` uses one sigmoid for each class.
-    `precision` is the largest norm of the gradient at the end, relative to its scale.
+    The arguments are as in `LogisticPath`.
 
     Example:
 
@@ -42,25 +75,8 @@ def fit_path(
         >>> head.logits(tokens).argmax(axis=1)
         array([0, 0, 1, 1])
     """
-    mean = tokens.mean(axis=0)
-    centred = tokens - mean
-    spread, axes = np.linalg.eigh(centred.T @ centred)
-    keep = spread > 1e-10 * max(spread[-1], 1e-300)
-    spread, axes = spread[keep], axes[:, keep]
-    placed = centred @ axes
-    count, classes = len(tokens), targets.shape[1]
-    shares = np.clip(targets.mean(axis=0), 0.5 / count, 1 - 0.5 / count)
-    start = np.zeros((len(spread) + 1, classes))
-    start[-1] = np.log(shares / (1 - shares)) if multi_label else np.log(shares)
-    found = list[LinearHead]()
-    for strength in strengths:
-        curvature = np.append((0.25 if multi_label else 0.5) * spread + 1 / strength, 0.25 * count)
-        scale = 1 / np.sqrt(curvature)[:, None]
-        loss = _loss(placed, targets, 1 / strength, scale, multi_label=multi_label)
-        start = _minimum(loss, start / scale, precision * np.sqrt(count)) * scale
-        weights = axes @ start[:-1]
-        found.append(LinearHead(weights, start[-1] - mean @ weights))
-    return found
+    path = LogisticPath(tokens, targets, multi_label=multi_label)
+    return [path.fit(strength, precision) for strength in strengths]
 
 
 def _loss(placed: Array, targets: Array, penalty: float, scale: Array, *, multi_label: bool) -> Value:
@@ -71,11 +87,14 @@ def _loss(placed: Array, targets: Array, penalty: float, scale: Array, *, multi_
         logits = placed @ weights[:-1] + weights[-1]
         if multi_label:
             entropy = (np.logaddexp(0, logits) - targets * logits).sum()
+            wrong = probabilities(logits, multi_label=True) - targets
         else:
-            top = logits.max(axis=1)
-            sums = np.log(np.exp(logits - top[:, None]).sum(axis=1)) + top
-            entropy = (sums - (targets * logits).sum(axis=1)).sum()
-        wrong = probabilities(logits, multi_label=multi_label) - targets
+            logits -= logits.max(axis=1)[:, None]
+            wrong = np.exp(logits)
+            sums = wrong.sum(axis=1)
+            entropy = np.log(sums).sum() - np.vdot(targets, logits)
+            wrong /= sums[:, None]
+            wrong -= targets
         gradient = np.empty_like(weights)
         gradient[:-1] = placed.T @ wrong + penalty * weights[:-1]
         gradient[-1] = wrong.sum(axis=0)

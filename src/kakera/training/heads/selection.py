@@ -8,7 +8,7 @@ which take milliseconds; logistic regression is fitted on these tokens only.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from kakera import seeding
 from kakera.data.checks.warnings import uneven
 from kakera.training.heads.linear_head import Array, LinearHead, probabilities, scale_of
-from kakera.training.heads.logistic import fit_path
+from kakera.training.heads.logistic import LogisticPath, fit_path
 from kakera.training.heads.temperature import fit_temperature
 from kakera.training.probes.features import Labels, indicators
 from kakera.training.probes.ridge import fit, left_out
@@ -26,6 +26,7 @@ HeadKind: TypeAlias = Literal["ridge", "logistic", "prototype"]
 FOLDS = 5
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # inverse penalties of logistic regression
 DEFAULT = 1e-2  # without labels to choose one
+CLEARLY = 2.0  # standard errors of the paired difference in log loss by which another head must be better
 STEEPNESS = 2.0  # from ridge targets of −1 and 1 to logits
 MOST = 5000  # files by which the inverse penalty is chosen
 ROUGH = 3e-3  # precision of a fit that only compares penalties
@@ -50,8 +51,13 @@ class Candidate:
     """Accuracy (balanced for uneven classes) of `logits`; for several labels minus the log loss."""
     temperature: float = 1.0
     """Temperature that `logits` need; the head does not contain it yet."""
-    log_loss: float = float("nan")
-    """Log loss of `logits` at that temperature, in nats."""
+    losses: Array = field(default_factory=lambda: np.zeros(0))
+    """Log loss (m,) of each row of `logits` at that temperature, in nats."""
+
+    @property
+    def log_loss(self) -> float:
+        """The mean of `losses`; NaN without a left-out file."""
+        return float(self.losses.mean()) if len(self.losses) else float("nan")
 
 
 def compare_heads(
@@ -65,8 +71,9 @@ def compare_heads(
     """Fit each kind of head to tokens (n, d) of each pooling; return the candidates, the best first.
 
     `labels` are int (n,) or bool (n, classes). A class with a single label takes part in each fit, and is
-    left out of the comparison. The best one has the lowest log loss at its temperature: with few labels it
-    varies less than the accuracy.
+    left out of the comparison. Candidates are compared by their log loss at their temperature, which varies
+    less than the accuracy. Ridge regression is the best one unless another one is clearly better (see
+    `CLEARLY`): on few labels, measured, the lowest loss alone chooses worse heads.
 
     Example:
 
@@ -89,7 +96,12 @@ def compare_heads(
         found += [
             judged(_logistic(tokens[pool], labels, classes, folds, pool), labels, classes) for pool in pools
         ]
-    return sorted(found, key=_order, reverse=True)
+    found.sort(key=_order, reverse=True)
+    first = next((one for one in found if one.kind == "ridge"), None)
+    if first is not None and not _clearly_better(found[0], first):
+        found.remove(first)
+        found.insert(0, first)
+    return found
 
 
 def fold_numbers(labels: Labels, seed: int) -> NDArray[np.int64]:
@@ -123,7 +135,6 @@ def judged(candidate: Candidate, labels: Labels, classes: int) -> Candidate:
 
     See `compare_heads`.
     """
-    from dataclasses import replace
 
     several, truth = labels.dtype == np.bool_, labels[candidate.rows]
     if not len(truth):
@@ -133,14 +144,23 @@ def judged(candidate: Candidate, labels: Labels, classes: int) -> Candidate:
     likely = probabilities(candidate.logits / temperature, multi_label=several)
     floor = np.finfo(np.float64).eps
     if several:
-        loss = -np.log(np.maximum(np.where(truth, likely, 1 - likely), floor)).mean()
-        return replace(candidate, score=-float(loss), temperature=temperature, log_loss=float(loss))
+        losses = -np.log(np.maximum(np.where(truth, likely, 1 - likely), floor)).mean(axis=1)
+        return replace(candidate, score=-float(losses.mean()), temperature=temperature, losses=losses)
     hits = candidate.logits.argmax(axis=1) == truth
-    loss = -np.log(np.maximum(likely[np.arange(len(truth)), truth], floor)).mean()
+    losses = -np.log(np.maximum(likely[np.arange(len(truth)), truth], floor))
     score = hits.mean()
     if uneven(np.bincount(truth).tolist()):
         score = np.mean([hits[truth == number].mean() for number in np.unique(truth)])
-    return replace(candidate, score=float(score), temperature=temperature, log_loss=float(loss))
+    return replace(candidate, score=float(score), temperature=temperature, losses=losses)
+
+
+def _clearly_better(candidate: Candidate, other: Candidate) -> bool:
+    """Return True if the log loss of `candidate` is lower by more than `CLEARLY` standard errors."""
+    _, own, its = np.intersect1d(candidate.rows, other.rows, return_indices=True)
+    if len(own) < 2:
+        return False
+    gain = other.losses[its] - candidate.losses[own]
+    return bool(gain.mean() > CLEARLY * gain.std(ddof=1) / np.sqrt(len(gain)))
 
 
 def _order(candidate: Candidate) -> float:
@@ -226,14 +246,15 @@ def _chosen(
     Weaker penalties are tried until the loss rises.
     """
     best, chosen = np.inf, (DEFAULT, np.zeros((len(rows), targets.shape[1])))
-    always = np.flatnonzero(folds < 0)
+    always, parts = np.flatnonzero(folds < 0), list[tuple[NDArray[np.bool_], LogisticPath]]()
+    for fold in np.unique(folds[rows]).tolist():
+        held = folds[rows] == fold
+        kept = np.concatenate([rows[~held], always])
+        parts.append((held, LogisticPath(seen[kept], targets[kept], multi_label=several)))
     for strength in STRENGTHS:
         logits = np.zeros((len(rows), targets.shape[1]))
-        for fold in np.unique(folds[rows]).tolist():
-            held = folds[rows] == fold
-            kept = np.concatenate([rows[~held], always])
-            (head,) = fit_path(seen[kept], targets[kept], [strength], multi_label=several, precision=ROUGH)
-            logits[held] = head.logits(seen[rows[held]])
+        for held, path in parts:
+            logits[held] = path.fit(strength, ROUGH).logits(seen[rows[held]])
         likely, truth = probabilities(logits, multi_label=several), targets[rows]
         right = np.where(truth > 0, likely, 1 - likely) if several else (likely * truth).sum(axis=1)
         loss = float(-np.log(np.maximum(right, np.finfo(np.float64).eps)).mean())
