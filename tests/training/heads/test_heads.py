@@ -5,9 +5,10 @@ from scipy.optimize import minimize_scalar
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import NearestCentroid
 
+from kakera.training.heads.fits import class_means
 from kakera.training.heads.linear_head import LinearHead, probabilities, scale_of
 from kakera.training.heads.logistic import fit_path
-from kakera.training.heads.selection import class_means, compare_heads, fold_numbers
+from kakera.training.heads.selection import compare_heads, fold_numbers
 from kakera.training.heads.temperature import fit_temperature
 from kakera.training.probes.ridge import fit, left_out
 

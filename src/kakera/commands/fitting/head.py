@@ -13,8 +13,9 @@ from kakera.commands.fitting.setup import FitSetup
 from kakera.data.dataset import Dataset
 from kakera.errors import DataError, OptionError
 from kakera.option_fields import AUTO
+from kakera.training.heads.fits import Candidate, HeadKind
 from kakera.training.heads.linear_head import LinearHead, probabilities, scale_of
-from kakera.training.heads.selection import Candidate, HeadKind, compare_heads
+from kakera.training.heads.selection import compare_heads
 from kakera.training.metrics import evaluate_predictions
 from kakera.training.metrics_report import Evaluation
 from kakera.training.predictions import ROW, Predictions, judged
