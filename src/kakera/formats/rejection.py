@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from kakera.formats.tokens.encoder import checksum_of, read_arrays, write_arrays
 
 FILE = "rejection.safetensors"
 NONE = "none of these"
-POOL = "class and mean"  # the tokens that the distance is measured on
+POOL: Literal["class and mean"] = "class and mean"  # the tokens that the distance is measured on
 SHARE = 0.2  # of the training files, held out for the limit
 LEAST = 40  # training files
 MOST = 20_000  # training files to use
@@ -53,7 +53,7 @@ class Rejection:
         """
         count = len(self.distances)
         nearer = np.searchsorted(self.distances, self.distance(tokens), side="left")
-        return (1.0 + count - nearer) / (count + 1.0)
+        return ((1.0 + count - nearer) / (count + 1.0)).astype(np.float64)
 
     def require_rate(self, rate: float) -> None:
         """Raise OptionError if a rate of false alarms is not from 1 / (m + 1) to below 1."""

@@ -136,7 +136,8 @@ def _computed(
     from kakera.training.device import moved_to_device
 
     saved = encoder.load()
-    layers, pools = ([*dict.fromkeys(kind[place] for kind in kinds)] for place in (0, 1))
+    layers = [*dict.fromkeys(layer for layer, _ in kinds)]
+    pools = [*dict.fromkeys(pool for _, pool in kinds)]
     require_layers(saved.encoder, layers)
     numbers, values = list[NDArray[np.int64]](), {kind: list[NDArray[np.float32]]() for kind in kinds}
     first, began = 0, time.monotonic()  # the first batch that the cache lacks, and the time of the last write

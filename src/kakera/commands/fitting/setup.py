@@ -23,7 +23,7 @@ from kakera.errors import DataError, OptionError
 from kakera.formats.rejection import POOL
 from kakera.formats.tokens.encoder import FrozenEncoder, open_encoder
 from kakera.formats.tokens.keys import Key, file_keys
-from kakera.formats.tokens.store import Kind
+from kakera.formats.tokens.store import Kind, PoolName
 from kakera.inputs import InputSpec
 from kakera.machine import usable_cores
 from kakera.option_fields import AUTO, or_none
@@ -33,7 +33,7 @@ from kakera.training.recipes import build
 if TYPE_CHECKING:
     from kakera.formats.bundle import Pretrained
 
-POOLS = ("class", "mean", "class and mean")
+POOLS: tuple[PoolName, ...] = ("class", "mean", "class and mean")
 FEW = 256  # up to this number of files, reading them takes less time than starting processes
 
 
@@ -63,7 +63,7 @@ class FitSetup:
         return tuple((-1, pool) for pool in dict.fromkeys(pools))
 
     @property
-    def pools(self) -> tuple[str, ...]:
+    def pools(self) -> tuple[PoolName, ...]:
         """The poolings that the head may read."""
         return POOLS if self.options.pool == AUTO else (self.options.pool,)
 

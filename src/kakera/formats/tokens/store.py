@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,8 @@ from kakera.storage import whole_file
 VERSION = 1  # of the file format and of the computation of tokens; raise it when either changes
 MAGIC, SUFFIX = b"kakera-tokens\n\0\0", ".tokens"
 MOST = 16 << 30  # bytes of all files; those that were unused for longest are deleted first
-Kind: TypeAlias = tuple[int, str]
+PoolName: TypeAlias = Literal["class", "mean", "distilled", "class and mean", "halves"]
+Kind: TypeAlias = tuple[int, PoolName]
 """A layer and a pooling; the last layer is −1."""
 Tokens: TypeAlias = Mapping[Kind, NDArray[np.float32]]
 
@@ -153,7 +154,8 @@ class TokenStore:
             raise ValueError("it has another size than it should")
         keys = [body[first : first + BYTES] for first in range(0, len(body), BYTES)]
         places = {
-            (int(at[0]), str(at[1])): (base + int(at[2]), int(at[3]), int(at[4])) for at in head["arrays"]
+            (int(at[0]), cast("PoolName", at[1])): (base + int(at[2]), int(at[3]), int(at[4]))
+            for at in head["arrays"]
         }
         return Block(path, keys, places)
 
