@@ -185,14 +185,15 @@ def test_none_of_these(start: Path, tmp_path: Path) -> None:
         assert other.labels == (("none of these",) if other.typical <= 0.1 else one.labels)
     noise = np.random.default_rng(0).integers(0, 256, (20, 28, 28, 1), dtype=np.uint8)
     assert all(one.labels == ("none of these",) for one in kakera.predict(run, noise, reject=0.1))
-    for model, options in (
+    refused: list[tuple[Any, dict[str, Any]]] = [
         (load_model(run), {}),
         (start, {}),
         (run, {"engine": "int8"}),
         (run, {"reject": 1e-6}),
-    ):
+    ]
+    for model, options in refused:
         with pytest.raises(KakeraError) as caught:
-            kakera.predict(model, noise, **{"reject": 0.1, **options})
+            kakera.predict(model, noise, **({"reject": 0.1} | options))
         assert "\n" not in str(caught.value)
 
 
@@ -243,8 +244,9 @@ def test_what_cannot_be_fitted_is_refused_in_one_line(
     start: Path, tmp_path: Path, name: str, expected: str
 ) -> None:
     data, options = broken(name, start, tmp_path)
+    given: dict[str, Any] = {"init_from": start, "out": tmp_path / "run", **QUIET, **options}
     with pytest.raises(KakeraError, match=expected) as caught:
-        kakera.fit(data, **{"init_from": start, "out": tmp_path / "run", **QUIET, **options})
+        kakera.fit(data, **given)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
 
@@ -288,7 +290,7 @@ def test_a_time_limit_takes_fewer_labels_or_is_refused(
     count = json.loads((tmp_path / "run" / "fit.json").read_text())["tokens_computed"]
     assert 60 <= count <= 90  # 95 seconds, less 5 for everything else
     with pytest.raises(OptionError, match="time: got 10s, expected at least about"):
-        kakera.fit(data, init_from=start, out=tmp_path / "other", time="10s", **{**QUIET, "label_seed": 1})
+        kakera.fit(data, init_from=start, out=tmp_path / "other", time="10s", **QUIET)
 
 
 def test_a_plan_writes_nothing(start: Path, tmp_path: Path, cache: Path) -> None:

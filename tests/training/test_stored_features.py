@@ -13,13 +13,14 @@ from kakera.formats import features as module
 from kakera.formats.bundle import Pretrained
 from kakera.formats.features import features
 from kakera.formats.tokens.encoder import encoder_of
+from kakera.formats.tokens.store import Kind
 from kakera.inputs import InputSpec
 from kakera.training import stored_features as stored
 from kakera.training.stored_features import missing_files, stored_features
 from tests.small import folder, pictures
 from tests.training.songs import songs
 
-KINDS = [(-1, "mean"), (-1, "class and mean"), (1, "class")]
+KINDS: list[Kind] = [(-1, "mean"), (-1, "class and mean"), (1, "class")]
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ from kakera.errors import OptionError
 from kakera.option_fields import or_none
 
 if TYPE_CHECKING:
-    from kakera.commands.predict import Prediction
+    from kakera.commands.prediction import Prediction
 
 SHOWN, CARD = 3, 3  # number of classes in a row of the table, and on a card of the page
 
@@ -103,7 +103,8 @@ def run(words: Sequence[str]) -> int:
     if given.top is not None and given.top < 1:
         raise OptionError("--top", got=given.top, expected="1 or more", do="pass a larger number")
     from kakera.commands.label_counts import LabelCounts
-    from kakera.commands.predict import each_prediction, iter_predict, open_model, predict_windows
+    from kakera.commands.predict import each_prediction, iter_predict, predict_windows
+    from kakera.commands.prediction import open_model
     from kakera.commands.rejecting import rejection_for
     from kakera.commands.seen_files import seen_files
     from kakera.data.checks.findings import left_lines

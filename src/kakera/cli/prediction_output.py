@@ -15,7 +15,7 @@ from kakera.training.metrics_report import number_text
 
 if TYPE_CHECKING:
     from kakera.commands.label_counts import LabelCounts
-    from kakera.commands.predict import Prediction
+    from kakera.commands.prediction import Prediction
 
 SHOWN = 20  # most rows of the table
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.commands.engine import ForVectors, encoder_in_engine
-from kakera.commands.predict import readers
+from kakera.commands.prediction import readers
 from kakera.data.sources.files import open_files
 from kakera.data.sources.items import Files
 from kakera.errors import UnreadableFileError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from kakera.commands.predict import Prediction
+from kakera.commands.prediction import Prediction
 from kakera.formats.rejection import NONE
 
 

@@ -23,6 +23,7 @@ from kakera.commands.pages.writing import write_page
 from kakera.commands.prepare import resolve
 from kakera.commands.probing.estimate import estimate, timed, with_fits
 from kakera.commands.probing.plan import ProbePlan
+from kakera.commands.probing.tokens import kinds_of, missing_tokens
 from kakera.data.dataset import Dataset
 from kakera.data.preload.preload import is_decoded
 from kakera.errors import DataError, StoppedError
@@ -47,7 +48,7 @@ from kakera.training.planning.rules import LIMIT
 from kakera.training.prepared import Prepared
 from kakera.training.probes.probes import PROBES
 from kakera.training.probes.results import FINETUNED, ProbeReport, ProbeResult
-from kakera.training.stored_features import missing_files, stored_features
+from kakera.training.stored_features import stored_features
 
 Tokens = dict[tuple[int, Pooling], NDArray[np.float32]]
 LEAST, ENOUGH = 8, 3.0  # a plan measures tokens on at least 8 files, and for about 3 seconds
@@ -153,17 +154,8 @@ def plan_probe(
         tokens, kept = features(saved, files, plan.options.layers, plan.options.pools, workers=0)
     each = (time.monotonic() - began) / len(files)
     read = read if is_decoded(prepared.dataset) else 0.0  # otherwise the time of the tokens includes it
-    plan = replace(plan, read_seconds=read, token_seconds=each * _absent(plan, saved))
+    plan = replace(plan, read_seconds=read, token_seconds=each * missing_tokens(plan, saved))
     return timed(with_fits(plan, files.take(kept), next(iter(tokens.values()))), prepared, always=True)
-
-
-def _absent(plan: ProbePlan, saved: Pretrained) -> int:
-    """Return the number of files whose tokens are not in the cache."""
-    options, dataset = plan.options, plan.prepared.dataset
-    rows = np.unique(np.concatenate([draw.rows for draw in plan.draws]))
-    parts = labelled_part(dataset, "train").take(rows), held_out(dataset)[1]
-    encoder, kinds = encoder_of(saved), [(layer, pool) for layer in options.layers for pool in options.pools]
-    return sum(len(missing_files(encoder, part, kinds)) for part in parts)
 
 
 def _planned(
@@ -203,8 +195,9 @@ def _probed(plan: ProbePlan, saved: Pretrained, train: Dataset, test: Dataset, w
     """Fit each probe on each kind of tokens, for each draw of the labels."""
     chosen = plan.options
     rows = np.unique(np.concatenate([draw.rows for draw in plan.draws]))
-    encoder, kinds = encoder_of(saved), [(layer, pool) for layer in chosen.layers for pool in chosen.pools]
-    tokens = partial(stored_features, encoder, kinds=kinds, workers=workers, device=chosen.device)
+    tokens = partial(
+        stored_features, encoder_of(saved), kinds=kinds_of(chosen), workers=workers, device=chosen.device
+    )
     some, source = train.take(rows), plan.prepared.dataset
     seen, kept = tokens(some, keys=keys_of_source(some, source))
     unseen, numbers = tokens(test, keys=keys_of_source(test, source))

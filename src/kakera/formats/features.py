@@ -53,7 +53,7 @@ def features(
     encoder = saved.encoder
     require_layers(encoder, layers)
     nothing = torch.zeros(0, 2 + encoder.config.registers, encoder.config.width).to(encoder.class_token)
-    pooled = {
+    pooled: dict[tuple[int, Pooling], list[NDArray[np.float32]]] = {
         (layer, pool): [pool_tokens(encoder, nothing, pool).float().cpu().numpy()]
         for layer in layers
         for pool in pools

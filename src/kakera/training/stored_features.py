@@ -13,7 +13,7 @@ from kakera.data.dataset import Dataset
 from kakera.errors import DataError, UnreadableFileError
 from kakera.formats.tokens.encoder import FrozenEncoder
 from kakera.formats.tokens.keys import Key, file_keys
-from kakera.formats.tokens.store import Kind, TokenStore
+from kakera.formats.tokens.store import Kind, PoolName, TokenStore
 
 BLOCK, SECONDS = 1024, 10.0  # files, or seconds of computing, after which a file of the cache is written
 
@@ -137,7 +137,7 @@ def _computed(
 
     saved = encoder.load()
     layers = [*dict.fromkeys(layer for layer, _ in kinds)]
-    pools = [*dict.fromkeys(pool for _, pool in kinds)]
+    pools: list[PoolName] = [*dict.fromkeys(pool for _, pool in kinds)]
     require_layers(saved.encoder, layers)
     numbers, values = list[NDArray[np.int64]](), {kind: list[NDArray[np.float32]]() for kind in kinds}
     first, began = 0, time.monotonic()  # the first batch that the cache lacks, and the time of the last write

@@ -22,7 +22,7 @@ def encoder(seed: int = 0) -> Pretrained:
 
 def test_an_encoder_read_without_torch_has_the_same_weights_and_key(tmp_path: Path) -> None:
     data = open_dataset("demo").take([0])
-    mae = Pretrained(kakera.MAE(encoder().model), INPUTS)
+    mae = Pretrained(kakera.MAE(encoder().encoder), INPUTS)
     for saved in (encoder(), mae):
         folder = tmp_path / saved.model.kind
         saved.save(folder)

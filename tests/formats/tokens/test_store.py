@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from kakera.formats.tokens import store as module
-from kakera.formats.tokens.store import MAGIC, TokenStore, make_room
+from kakera.formats.tokens.store import MAGIC, Kind, TokenStore, make_room
 
-MEAN, CLASS = (-1, "mean"), (-1, "class")
+MEAN: Kind = (-1, "mean")
+CLASS: Kind = (-1, "class")
 KEYS = [bytes([number]) * 16 for number in range(5)]
 VALUES = np.arange(20, dtype=np.float32).reshape(5, 4)
 
@@ -123,6 +124,7 @@ def test_a_full_disk_costs_one_line(
 
 
 def test_the_files_unused_for_longest_are_deleted_first(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = 0
     for number, encoder in enumerate("abc"):
         filled(encoder)
         (path,) = (cache / encoder).glob("*.tokens")

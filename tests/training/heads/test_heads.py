@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -78,7 +80,8 @@ def test_the_temperature_is_the_one_of_the_lowest_log_loss() -> None:
         likely = probabilities(logits / np.exp(log_t))
         return float(-np.log((likely * targets).sum(axis=1)).mean())
 
-    best = np.exp(minimize_scalar(loss, bounds=(-5, 5), method="bounded", options={"xatol": 1e-8}).x)
+    found: Any = minimize_scalar(loss, bounds=(-5, 5), method="bounded", options={"xatol": 1e-8})
+    best = np.exp(found.x)
     assert fit_temperature(logits, targets) == pytest.approx(best, rel=1e-4)
 
 

@@ -153,7 +153,7 @@ class TokenStore:
         if path.stat().st_size != base + head["bytes"]:
             raise ValueError("it has another size than it should")
         keys = [body[first : first + BYTES] for first in range(0, len(body), BYTES)]
-        places = {
+        places: dict[Kind, tuple[int, int, int]] = {
             (int(at[0]), cast("PoolName", at[1])): (base + int(at[2]), int(at[3]), int(at[4]))
             for at in head["arrays"]
         }
