@@ -150,7 +150,7 @@ def predict_all(files: int, classes: int, _: Path) -> Work:
 
 def printed(files: int, classes: int, top: int) -> Work:
     from kakera.cli.prediction_output import print_json
-    from kakera.commands.predict import Prediction
+    from kakera.commands.prediction import Prediction
 
     scores = np.random.default_rng(0).random((min(PREDICTIONS, files), classes), np.float32)
     made = [

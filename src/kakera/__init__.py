@@ -1,8 +1,8 @@
 """kakera (かけら, fragment): Vision Transformers and masked autoencoders for pictures and sounds.
 
-Every subcommand of the command line is also a function: `demo`, `inspect`, `pretrain`, `finetune`, `probe`,
-`predict`, `embed`, `explain_files`, `pack`, `serve`, `study_mask_ratio`, `study_data_size`, `convert`,
-`convert_int8`. `load` loads a model. `explain` contains the functions that show how a model works.
+Every subcommand of the command line is also a function: `demo`, `inspect`, `pretrain`, `finetune`, `fit`,
+`probe`, `predict`, `embed`, `explain_files`, `pack`, `serve`, `study_mask_ratio`, `study_data_size`,
+`convert`, `convert_int8`. `load` loads a model. `explain` contains the functions that show how a model works.
 `ViT`, `MAE`, `Classifier` and `ResNet` are PyTorch modules for your own training loop. `masking` contains the
 ways to hide patches. Each name is imported when it is first used.
 """
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kakera.commands.embed import embed
     from kakera.commands.explain import explain_files
     from kakera.commands.finetune import finetune
+    from kakera.commands.fit import fit
     from kakera.commands.predict import predict
     from kakera.commands.pretrain import pretrain
     from kakera.commands.probe import probe
@@ -58,6 +59,7 @@ __all__ = [
     "explain",
     "explain_files",
     "finetune",
+    "fit",
     "inspect",
     "load",
     "masking",
@@ -88,6 +90,7 @@ _PLACES = {
     "explain": "explain",
     "explain_files": "commands.explain.explain_files",
     "finetune": "commands.finetune.finetune",
+    "fit": "commands.fit.fit",
     "inspect": "data.checks.inspect.inspect_dataset",
     "load": "formats.load.load",
     "masking": "masking",

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kakera.cli.finetune import CLASSES
 from kakera.cli.main import main
+from kakera.cli.output import CLASSES
 from tests.small import QUICK
 
 

@@ -5,8 +5,9 @@ import pytest
 from PIL import Image
 
 from kakera.commands.labelled import held_out, require_classes
-from kakera.commands.prepare import chosen_kind, prepare
+from kakera.commands.prepare import prepare
 from kakera.commands.pretrain import plan_pretrain
+from kakera.commands.reading import chosen_kind
 from kakera.data.dataset import Dataset
 from kakera.data.holders import ArrayPictures
 from kakera.data.images.crop import CenterCrop

@@ -13,7 +13,7 @@ from kakera.commands.probe import plan_probe, probe
 from kakera.data.dataset import Dataset
 from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, OptionError, RunError, StoppedError
-from kakera.formats.inference import features
+from kakera.formats.features import features
 from kakera.formats.native import load_model
 from kakera.training.metrics import evaluate
 from kakera.training.options import ProbeOptions

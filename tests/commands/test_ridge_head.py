@@ -11,7 +11,8 @@ from kakera.commands import finetune as module
 from kakera.commands.pretrain import pretrain
 from kakera.commands.ridge_head import start_from_ridge
 from kakera.formats.bundle import Pretrained
-from kakera.formats.inference import features, predict_proba
+from kakera.formats.features import features
+from kakera.formats.inference import predict_proba
 from kakera.model.classifier import Classifier, Pooling
 from kakera.training.distributed import Distributed
 from kakera.training.probes.ridge import ridge

@@ -9,7 +9,8 @@ from kakera.data.holders import FilePictures
 from kakera.errors import OptionError
 from kakera.formats import inference, preparation
 from kakera.formats.bundle import Pretrained
-from kakera.formats.inference import features, predict_proba
+from kakera.formats.features import features
+from kakera.formats.inference import predict_proba
 from kakera.formats.native import seeded_generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier, Pooling

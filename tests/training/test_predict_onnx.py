@@ -75,7 +75,7 @@ def test_many_files_are_read_by_processes_and_predicted_alike(
 ) -> None:
     root = folder(tmp_path / "d", count=3)
     alone = predict(written[0], [root], workers=0)
-    monkeypatch.setattr("kakera.commands.predict.FEW", 2)
+    monkeypatch.setattr("kakera.commands.prediction.FEW", 2)
     monkeypatch.setattr("kakera.formats.preparation.PIXELS", 2 * 28 * 28)
     assert predict(written[0], [root]) == alone
 

@@ -7,11 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from kakera.cli.arguments import Arguments
-from kakera.cli.output import print_plan, print_report, print_table, print_written
+from kakera.cli.output import print_evaluation, print_plan, print_report, print_written
 from kakera.training.folders import default_folder
 from kakera.training.options import FinetuneOptions
-
-CLASSES = 50  # most rows of the printed table
 
 
 def run(words: Sequence[str]) -> int:
@@ -29,22 +27,12 @@ def run(words: Sequence[str]) -> int:
 
         return print_plan(plan_finetune(given.pop("data"), **given), ["finetune", *words])
     from kakera.commands.finetune import finetune
-    from kakera.training.baselines.verdict import last_verdict
 
     data = given.pop("data")
     trained = finetune(data, **given)
     if not trained.is_main:
         return 0
-    if trained.evaluation is None:
-        measure = "error" if trained.saved.regression else "accuracy"
-        print(f"the data have no labelled test files, so the {measure} is unknown")
-    else:
-        header, *rows = trained.evaluation.table()
-        print_table([header, *rows[:CLASSES]])
-        if len(rows) > CLASSES:
-            print(f"… {len(rows) - CLASSES:,} more classes: the report and evaluation.json list all")
-        print(trained.evaluation.summary())
-        print(last_verdict(trained.folder))
+    print_evaluation(trained.evaluation, trained.folder, regression=trained.saved.regression)
     print_written(trained.folder)
     if trained.saved.regression:
         from kakera.training.planning.next_commands import after_regression

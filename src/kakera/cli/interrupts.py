@@ -12,6 +12,7 @@ ENDED = {
     "demo": "the same command resumes from the last checkpoint",
     "pretrain": "the same command resumes from the last checkpoint, or starts again without one",
     "finetune": "the same command resumes from the last checkpoint, or starts again without one",
+    "fit": "tokens of finished files are kept in the cache; the same command uses them",
     "study": "the same command uses the finished parts again and resumes from the last checkpoint",
     "probe": "only finished fine-tunings were saved, in --out; the same command starts again",
     "inspect": "nothing was written",

@@ -18,6 +18,7 @@ VERBS = {
     "inspect": "show the contents of a data set: counts, sizes, classes, unreadable files, leaks",
     "pretrain": "train a masked autoencoder on pictures or recordings; no labels needed",
     "finetune": "train a classifier, from a pretrained run or from scratch",
+    "fit": "train a classifier on the frozen tokens of an encoder, in seconds",
     "probe": "train simple classifiers on frozen tokens, and compare them with fine-tuning",
     "predict": "predict labels with probabilities for files",
     "study": "run one of two experiments on your data, with a report: mask-ratio, data-size",
@@ -32,6 +33,7 @@ LOWER = {
     **dict.fromkeys(
         ("pretrain", "finetune"), "lower --image-size, --batch-size or --workers, or raise --grad-accum"
     ),
+    "fit": "lower --workers, or use fewer --labels",
     "probe": "pass fewer --layers or --pools, or lower --workers",
     "study": "lower --image-size or --workers, or choose a smaller --model",
     "predict": "lower --workers, or pass fewer files",

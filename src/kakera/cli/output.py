@@ -6,12 +6,15 @@ import csv
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from kakera.training.metrics_report import Evaluation
 
 
 class Printable(Protocol):
@@ -73,9 +76,35 @@ def print_plan(plan: Printable, words: Sequence[str]) -> int:
     return 0
 
 
+CLASSES = 50  # most rows of the printed table of an evaluation
+
+
+def print_evaluation(evaluation: Evaluation | None, folder: Path, *, regression: bool) -> None:
+    """Print the table of an evaluation, its summary, and the verdict that the run `folder` stores.
+
+    Example:
+
+        >>> print_evaluation(None, Path(), regression=False)
+        the data have no labelled test files, so the accuracy is unknown
+    """
+    from kakera.training.baselines.verdict import last_verdict
+
+    if evaluation is None:
+        measure = "error" if regression else "accuracy"
+        print(f"the data have no labelled test files, so the {measure} is unknown")
+        return
+    header, *rows = evaluation.table()
+    print_table([header, *rows[:CLASSES]])
+    if len(rows) > CLASSES:
+        print(f"… {len(rows) - CLASSES:,} more classes: the report and evaluation.json list all")
+    print(evaluation.summary())
+    print(last_verdict(folder))
+
+
 WRITTEN = (
     "model.safetensors",
     "kakera.json",
+    "fit.json",
     "evaluation.json",
     "metrics.jsonl",
     "report.html",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from kakera.errors import OptionError
 from kakera.option_fields import or_none
 
 if TYPE_CHECKING:
-    from kakera.commands.predict import Prediction
+    from kakera.commands.prediction import Prediction
 
 SHOWN, CARD = 3, 3  # number of classes in a row of the table, and on a card of the page
 
@@ -63,6 +64,14 @@ def run(words: Sequence[str]) -> int:
         default=False,
         help="predict each window of a recording, with its start and end",
     )
+    writing.add_argument(
+        "--reject",
+        type=float,
+        default=0.0,
+        metavar="RATE",
+        help='label files that are unlike the training files "none of these", with this rate of false '
+        "alarms, such as 0.05; for a run of kakera fit (default: 0, never)",
+    )
     add_ranges(parser)
     form = writing.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", default=False, help="print JSON")
@@ -86,19 +95,31 @@ def run(words: Sequence[str]) -> int:
         raise OptionError(
             "--page", got="--windows as well", expected="whole files", do="remove --page or --windows"
         )
+    if given.reject and given.windows:
+        do = "remove --reject or --windows"
+        raise OptionError("--reject", got="--windows as well", expected="whole files", do=do)
+    if not 0 <= given.reject < 1:
+        raise OptionError("--reject", got=given.reject, expected="a rate from 0 to below 1", do="correct it")
     if given.top is not None and given.top < 1:
         raise OptionError("--top", got=given.top, expected="1 or more", do="pass a larger number")
     from kakera.commands.label_counts import LabelCounts
-    from kakera.commands.predict import iter_predict, open_model, predict_windows
+    from kakera.commands.predict import each_prediction, iter_predict, predict_windows
+    from kakera.commands.prediction import open_model
+    from kakera.commands.rejecting import rejection_for
     from kakera.commands.seen_files import seen_files
     from kakera.data.checks.findings import left_lines
     from kakera.data.images import value_range
     from kakera.data.sources.files import open_files
     from kakera.data.sources.measured_range import range_warnings
     from kakera.formats.bundle import Pretrained
+    from kakera.formats.rejection import NONE
     from kakera.training.planning.next_commands import after_predict
 
     model = open_model(given.model)
+    work: Callable[..., Iterator[Prediction]] = predict_windows if given.windows else iter_predict
+    if given.reject:
+        rejection = rejection_for(given.model, model, given.reject, given.engine)
+        work = partial(each_prediction, reject=given.reject, rejection=rejection)
     regression = isinstance(model, Pretrained) and model.regression
     if regression and given.top is not None:
         do = "leave it out; every target is shown"
@@ -121,11 +142,10 @@ def run(words: Sequence[str]) -> int:
             broken.extend([prediction] * bool(prediction.unreadable))
             if given.page:
                 names = dict.fromkeys([*islice(prediction.probabilities, CARD), *prediction.labels])
-                likely = {name: prediction.probabilities[name] for name in names}
+                likely = {name: prediction.probabilities.get(name, 0.0) for name in names if name != NONE}
                 kept.append(replace(prediction, probabilities=likely))
             yield prediction
 
-    work = predict_windows if given.windows else iter_predict
     shown = given.top or SHOWN
     every = (given.json and given.top is None) or given.csv or model.multi_label
     top = 0 if every else max(shown, CARD)  # a card of the page needs CARD classes, whatever the table shows
@@ -138,7 +158,7 @@ def run(words: Sequence[str]) -> int:
         printed = print_numbers if given.csv else print_some_numbers
         printed(found, model.classes, windows=given.windows)
     elif given.csv:
-        print_csv(found, model.classes, windows=given.windows)
+        print_csv(found, model.classes, windows=given.windows, typical=bool(given.reject))
     else:
         print_some(found, shown, counts, windows=given.windows)
         print(*after_predict(given.model, given.files, page=given.page), sep="\n")

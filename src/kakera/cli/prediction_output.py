@@ -15,7 +15,7 @@ from kakera.training.metrics_report import number_text
 
 if TYPE_CHECKING:
     from kakera.commands.label_counts import LabelCounts
-    from kakera.commands.predict import Prediction
+    from kakera.commands.prediction import Prediction
 
 SHOWN = 20  # most rows of the table
 
@@ -27,7 +27,7 @@ def print_json(found: Iterator[Prediction], top: int | None = None) -> None:
         values = {one.name: getattr(prediction, one.name) for one in fields(prediction)}
         if top is not None:
             values["probabilities"] = dict(islice(prediction.probabilities.items(), top))
-        for name in ("window", "values"):
+        for name in ("window", "typical", "values"):
             if values[name] is None:
                 del values[name]
         if prediction.values is not None:
@@ -37,16 +37,24 @@ def print_json(found: Iterator[Prediction], top: int | None = None) -> None:
     print("[]" if before == "[\n" else "\n]")
 
 
-def print_csv(found: Iterator[Prediction], classes: Sequence[str], *, windows: bool) -> None:
-    """Print CSV with the probabilities of all classes; `windows` adds start and end, in seconds."""
+def print_csv(
+    found: Iterator[Prediction], classes: Sequence[str], *, windows: bool, typical: bool = False
+) -> None:
+    """Print CSV with the probabilities of all classes; `windows` adds start and end, in seconds.
+
+    `typical` adds the share of held-out training files that are at least as unusual.
+    """
     names = sorted(classes)
     writer = csv.writer(sys.stdout)
-    writer.writerow(["file", *["start", "end"] * windows, "label", *names, "unreadable"])
+    writer.writerow(
+        ["file", *["start", "end"] * windows, "label", *["typical"] * typical, *names, "unreadable"]
+    )
     for prediction in found:
         values = [prediction.probabilities.get(name, "") for name in names]
         span = [*(prediction.window or ("", ""))] if windows else []
         labels = "|".join(prediction.labels)
-        writer.writerow([prediction.file, *span, labels, *values, prediction.unreadable])
+        share = ["" if prediction.typical is None else prediction.typical] * typical
+        writer.writerow([prediction.file, *span, labels, *share, *values, prediction.unreadable])
         sys.stdout.flush()
 
 

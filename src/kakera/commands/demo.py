@@ -18,7 +18,7 @@ from kakera.data.dataset import Dataset
 from kakera.data.sources.open import open_dataset
 from kakera.data.split import few
 from kakera.explain.reconstruct import legend
-from kakera.formats.inference import features
+from kakera.formats.features import features
 from kakera.model.mae import MAE
 from kakera.reports import html
 from kakera.storage import write_atomically

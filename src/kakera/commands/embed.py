@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.commands.engine import ForVectors, encoder_in_engine
-from kakera.commands.predict import readers
+from kakera.commands.prediction import readers
 from kakera.data.sources.files import open_files
 from kakera.data.sources.items import Files
 from kakera.errors import UnreadableFileError
 from kakera.formats.bundle import Pretrained
-from kakera.formats.inference import features
+from kakera.formats.features import features
 from kakera.formats.load import load
 from kakera.model.classifier import Pooling, default_pool
 from kakera.option_fields import Auto

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from kakera.commands.predict import Prediction
+from kakera.commands.prediction import Prediction
+from kakera.formats.rejection import NONE
 
 
 class LabelCounts:
@@ -34,7 +35,7 @@ class LabelCounts:
         """Count the labels of one more prediction."""
         for label in prediction.labels:
             self.files[label] += 1
-            self.sums[label] += prediction.probabilities[label]
+            self.sums[label] += prediction.probabilities.get(label, 0.0)
 
     def rows(self) -> list[tuple[str, ...]]:
         """Return a table of label, number of files and mean probability, the most frequent label first.
@@ -44,7 +45,7 @@ class LabelCounts:
         return [
             ("label", "files", "mean probability"),
             *(
-                (label, f"{count:,}", f"{100 * self.sums[label] / count:.1f} %")
+                (label, f"{count:,}", "–" if label == NONE else f"{100 * self.sums[label] / count:.1f} %")
                 for label, count in self.files.most_common()
             ),
         ]

@@ -3,50 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeAlias
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kakera.commands.engine import in_engine
-from kakera.data.dataset import Dataset
+from kakera.commands.prediction import Prediction, Source, on_device, open_model, prediction_of, readers
+from kakera.commands.rejecting import WithTokens, rejection_for
 from kakera.data.sources.files import open_files
 from kakera.data.sources.items import Files
 from kakera.errors import OptionError
-from kakera.formats.bundle import Pretrained
-from kakera.formats.classes import exceeds_threshold
+from kakera.formats.bundle import Pretrained, require_token_classifier
 from kakera.formats.engines.builders import Engine
-from kakera.formats.inference import each_batch, each_file
-from kakera.formats.load import load
-from kakera.formats.onnx.model import OnnxModel, is_onnx, open_onnx
-from kakera.machine import usable_cores
-from kakera.option_fields import AUTO, Auto, Bounds, check_number
+from kakera.formats.inference import Predictor, each_batch, each_file
+from kakera.formats.onnx.model import OnnxModel
+from kakera.formats.rejection import NONE, Rejection
+from kakera.option_fields import Auto
 from kakera.out_of_memory import memory_for
-from kakera.training.device import moved_to_device
-from kakera.training.notes import noted
-
-Source: TypeAlias = str | Path | Pretrained | OnnxModel
-FEW = 256  # up to this number of files, reading them takes less time than starting processes
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The predicted labels of one file, or of one window of a recording. See `predict`."""
-
-    file: str
-    labels: tuple[str, ...]
-    """Predicted label; for a multi-label model every class whose probability is at least its threshold."""
-    probabilities: dict[str, float]
-    """Probability of each class, 0 to 1, the highest first."""
-    unreadable: str = ""
-    """Reason why the file is unreadable; empty for a readable file."""
-    window: tuple[float, float] | None = None
-    """Start and end of a window of a recording, in seconds; None for the whole file."""
-    values: dict[str, float] | None = None
-    """Predicted number of each target, in its unit; None for a model of classes."""
 
 
 @memory_for("predict", "lower --workers, or pass fewer files")
@@ -58,6 +31,7 @@ def predict(
     workers: int | Auto = "auto",
     device: str = "auto",
     engine: Engine | Auto = "torch",
+    reject: float = 0.0,
 ) -> list[Prediction]:
     """Predict the labels of files, and return one prediction for each, in the order of the files.
 
@@ -76,6 +50,10 @@ def predict(
     "int8 merging", "onnxruntime int8" or "openvino"; see docs/inference.md. "auto" times those that this
     machine has on some of the files, checks their answers against float32, and prints the choice.
 
+    `reject` above 0 is a rate of false alarms: the label is "none of these" for files that are more unlike
+    the training files than all but this share of held-out training files. The model must be a run folder of
+    `kakera.fit`. Then `Prediction.typical` is that share for each file.
+
     The probabilities of a recording are the mean over its windows. A regression model predicts numbers
     (`Prediction.values`) in place of labels. An unreadable file has a prediction
     without labels, with the reason in `unreadable`. Raises RunError for the model or the device, DataError
@@ -84,7 +62,7 @@ def predict(
     Example:
 
         >>> from kakera import Classifier, InputSpec
-        >>> from kakera.formats.bundle import Pretrained
+        >>> from kakera.formats.bundle import Pretrained, require_token_classifier
         >>> network = Classifier("nano", 2, channels=1, image_size=28)
         >>> inputs = InputSpec(1, 28, 28, mean=(0.5,), std=(0.5,))
         >>> model = Pretrained(network.eval(), inputs, ("left", "right"))
@@ -92,7 +70,9 @@ def predict(
         >>> prediction.file, sorted(prediction.probabilities)
         ('picture[0]', ['left', 'right'])
     """
-    return list(iter_predict(model, files, top=top, workers=workers, device=device, engine=engine))
+    return list(
+        iter_predict(model, files, top=top, workers=workers, device=device, engine=engine, reject=reject)
+    )
 
 
 def iter_predict(
@@ -103,13 +83,14 @@ def iter_predict(
     workers: int | Auto = "auto",
     device: str = "auto",
     engine: Engine | Auto = "torch",
+    reject: float = 0.0,
 ) -> Iterator[Prediction]:
     """Predict like `predict`, but yield each prediction as soon as it is computed, in the order of the files.
 
     Example:
 
         >>> from kakera import Classifier, InputSpec
-        >>> from kakera.formats.bundle import Pretrained
+        >>> from kakera.formats.bundle import Pretrained, require_token_classifier
         >>> network = Classifier("nano", 2, channels=1, image_size=28)
         >>> inputs = InputSpec(1, 28, 28, mean=(0.5,), std=(0.5,))
         >>> model = Pretrained(network.eval(), inputs, ("left", "right"))
@@ -118,6 +99,40 @@ def iter_predict(
         ['picture[0]', 'picture[1]', 'picture[2]']
     """
     saved = open_model(model)
+    rejection = rejection_for(model, saved, reject, engine) if reject else None
+    yield from each_prediction(
+        saved,
+        files,
+        top=top,
+        workers=workers,
+        device=device,
+        engine=engine,
+        reject=reject,
+        rejection=rejection,
+    )
+
+
+def each_prediction(
+    saved: Pretrained | OnnxModel,
+    files: Files,
+    *,
+    top: int = 0,
+    workers: int | Auto = "auto",
+    device: str = "auto",
+    engine: Engine | Auto = "torch",
+    reject: float = 0.0,
+    rejection: Rejection | None = None,
+) -> Iterator[Prediction]:
+    """Predict like `iter_predict` with a loaded model; `rejection` is that of its run, see `rejection_for`.
+
+    Example:
+
+        >>> from kakera import Classifier, InputSpec
+        >>> network = Classifier("nano", 2, channels=1, image_size=28)
+        >>> saved = Pretrained(network.eval(), InputSpec(1, 28, 28, (0.5,), (0.5,)), ("left", "right"))
+        >>> [found.file for found in each_prediction(saved, np.zeros((28, 28), np.uint8))]
+        ['picture[0]']
+    """
     dataset = open_files(files, saved.inputs)
     reasons: dict[str, str] = {}
 
@@ -128,15 +143,23 @@ def iter_predict(
             )
 
     following = 0  # number of the next file to yield; a gap before a result means unreadable files
-    with _placed(saved, device):
-        running = in_engine(saved, dataset, engine)
+    with on_device(saved, device):
+        running: Predictor = in_engine(saved, dataset, engine)
+        if rejection is not None and isinstance(saved, Pretrained):
+            running = WithTokens(require_token_classifier(saved))
         for numbers, rows, broken in each_file(
             running, dataset, workers=readers(dataset, workers), progress="predict"
         ):
             reasons |= {error.path: error.reason for error in broken}
             for number, row in zip(numbers.tolist(), rows, strict=True):
                 yield from unreadable(following, number)
-                yield _prediction(saved, dataset.pictures.name(number), row, top)
+                found = prediction_of(saved, dataset.pictures.name(number), row[: len(saved.classes)], top)
+                if rejection is not None:
+                    typical = float(rejection.typical(row[None, len(saved.classes) :])[0])
+                    found = replace(
+                        found, typical=typical, labels=(NONE,) if typical <= reject else found.labels
+                    )
+                yield found
                 following = number + 1
     yield from unreadable(following, len(dataset))
 
@@ -158,7 +181,7 @@ def predict_windows(
     Example:
 
         >>> from kakera import Classifier, InputSpec
-        >>> from kakera.formats.bundle import Pretrained
+        >>> from kakera.formats.bundle import Pretrained, require_token_classifier
         >>> from kakera.sound.spec import SoundSpec
         >>> spec = SoundSpec(rate=8000, bins=32)
         >>> inputs = InputSpec(1, 32, 40, (-5.0,), (3.0,), 1.0, ("frequency", "time"), spec)
@@ -175,7 +198,7 @@ def predict_windows(
             "windows", got="a model of pictures", expected="a model of recordings", do="remove it"
         )
     dataset, broken = open_files(files, saved.inputs), set[str]()
-    with _placed(saved, device):
+    with on_device(saved, device):
         running = in_engine(saved, dataset, engine)
         for part, values in each_batch(running, dataset, workers=readers(dataset, workers)):
             assert part.starts is not None
@@ -187,63 +210,4 @@ def predict_windows(
             edges = np.stack([part.starts, part.starts + part.lengths], axis=1) / spec.rate
             for number, row, (start, end) in zip(part.samples.tolist(), values.numpy(), edges, strict=True):
                 span = (float(start), float(end))
-                yield _prediction(saved, dataset.pictures.name(number), row, top, window=span)
-
-
-def _placed(saved: Pretrained | OnnxModel, device: str) -> AbstractContextManager[object]:
-    return moved_to_device(saved, device) if isinstance(saved, Pretrained) else nullcontext()
-
-
-def open_model(model: Source) -> Pretrained | OnnxModel:
-    """Load a run folder or an ONNX folder; return a loaded model as it is. Raises RunError.
-
-    Example:
-
-        >>> from kakera import Classifier, InputSpec
-        >>> network = Classifier("nano", 2, channels=1, image_size=28)
-        >>> model = Pretrained(network, InputSpec(1, 28, 28, (0.5,), (0.5,)), ("cat", "dog"))
-        >>> open_model(model) is model
-        True
-    """
-    if isinstance(model, Pretrained | OnnxModel):
-        return model
-    return open_onnx(model) if is_onnx(model) else noted(load(model), model)
-
-
-def readers(dataset: Dataset, workers: int | Auto) -> int:
-    """Return the number of processes that read files. Raises OptionError for a wrong number.
-
-    "auto" means one per CPU core, or none for at most 256 files and for arrays in memory.
-
-    Example:
-
-        >>> from kakera.data.sources.open import open_dataset
-        >>> files = open_dataset("demo")
-        >>> readers(files, "auto"), readers(files, 2)
-        (0, 2)
-    """
-    if workers != AUTO:
-        check_number("workers", workers, int, Bounds(0), auto=True)
-        return workers
-    return usable_cores() if len(dataset) > FEW and not dataset.pictures.in_memory else 0
-
-
-def _prediction(
-    saved: Pretrained | OnnxModel,
-    file: str,
-    row: NDArray[np.float32],
-    top: int,
-    *,
-    window: tuple[float, float] | None = None,
-) -> Prediction:
-    if isinstance(saved, Pretrained) and saved.regression:
-        numbers = dict(zip(saved.classes, row.tolist(), strict=True))
-        return Prediction(file, (), {}, window=window, values=numbers)
-    order = np.argsort(-row, kind="stable").tolist()
-    labels = (saved.classes[order[0]],)
-    if saved.multi_label:
-        chosen = exceeds_threshold(row, saved.thresholds)
-        labels = tuple(saved.classes[i] for i in order if chosen[i])
-    values = row.tolist()
-    probabilities = {saved.classes[i]: values[i] for i in (order[:top] if top else order)}
-    return Prediction(file, labels, probabilities, window=window)
+                yield prediction_of(saved, dataset.pictures.name(number), row, top, window=span)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypeVar
 
 from kakera import duration
 from kakera.commands.labelled import held_out, labelled_part
+from kakera.commands.reading import chosen_kind, label_options, require_same_kind
 from kakera.data.batch import Augmentation
 from kakera.data.checks.leaks import leaks
 from kakera.data.dataset import Dataset
-from kakera.data.folders.media import Kind
 from kakera.data.images import value_range
 from kakera.data.images.crop import CenterCrop
-from kakera.data.shards.open import is_shards
-from kakera.data.sources.numbers import LearningTask, with_task
+from kakera.data.sources.numbers import with_task
 from kakera.data.sources.open import open_dataset
-from kakera.errors import DataError, OptionError
+from kakera.errors import OptionError
 from kakera.inputs import InputSpec
 from kakera.machine import this_machine, usable_cores
 from kakera.model.configs import ViTConfig
@@ -75,7 +74,7 @@ def resolve(
         channels = options.channels  # the model to start from is adapted to this number
     bits, bounds = or_none(options.bits) or 0, or_none(options.value_range) or ()
     ranges = value_range.range_from_options(bits, bounds) or (start.values if start else ())
-    labels = _label_options(options, data)
+    labels = label_options(options, data)
     dataset = (
         data
         if isinstance(data, Dataset)
@@ -94,7 +93,7 @@ def resolve(
         known = {kind for kind, *_ in ranges}
         dataset = dataset.with_ranges((*ranges, *(one for one in data.ranges if one[0] not in known)))
     if start:
-        _same_kind(dataset, start)
+        require_same_kind(dataset, start)
     if not len(dataset.part("train")):
         raise no_training(dataset)
     if dataset.sounds is None and channels:
@@ -133,19 +132,6 @@ def resolve(
     )
 
 
-def chosen_kind(options: DataOptions, data: str, start: InputSpec | None) -> Kind:
-    """Return the requested kind of files; for "any" in a folder or table, the kind of the model `start`.
-
-    Example:
-
-        >>> chosen_kind(PretrainOptions("pictures", kind="recordings"), "pictures", None)
-        'recordings'
-    """
-    if options.kind != "any" or start is None or not Path(data).exists() or is_shards(data):
-        return options.kind
-    return "recordings" if start.sound else "pictures"
-
-
 def _alone(options: DataOptions) -> bool:
     """Return True if one process trains; each of several processes would measure another speed."""
     return not isinstance(options, LearningOptions) or processes(options) == (1, 1)
@@ -182,30 +168,6 @@ def require_patches(
     """
     sides = pair("patch", patch) or shape.patch
     return shape.with_patch(sides, pair("stride", stride))
-
-
-class _LabelOptions(TypedDict):
-    task: LearningTask
-    target_column: str
-
-
-def _label_options(options: DataOptions, data: str | Path | Dataset) -> _LabelOptions:
-    """Return how to read the labels. Raises OptionError for a column of data that are opened already."""
-    if not isinstance(options, FinetuneOptions):  # a pretraining uses no labels, a probe needs classes
-        task = "auto" if isinstance(options, PretrainOptions) else "classification"
-        return {"task": task, "target_column": ""}
-    if options.target_column and isinstance(data, Dataset):
-        got, do = options.target_column, "pass it to open_data"
-        raise OptionError("target_column", got=got, expected="nothing for opened data", do=do)
-    return {"task": options.task, "target_column": options.target_column}
-
-
-def _same_kind(dataset: Dataset, start: InputSpec) -> None:
-    got, expected = dataset.kind, "recordings" if start.sound else "pictures"
-    if got != expected:
-        raise DataError(
-            dataset.name, got=got, expected=f"{expected}, as in --init-from", do="start from another run"
-        )
 
 
 def _with_sound_spec(dataset: Dataset, options: DataOptions, start: InputSpec | None) -> Dataset:

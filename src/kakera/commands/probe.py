@@ -19,16 +19,19 @@ from kakera import duration
 from kakera.commands.job import sample
 from kakera.commands.labelled import held_out, labelled_part, require_classes
 from kakera.commands.pages.probe import ProbePage
+from kakera.commands.pages.writing import write_page
 from kakera.commands.prepare import resolve
 from kakera.commands.probing.estimate import estimate, timed, with_fits
 from kakera.commands.probing.plan import ProbePlan
-from kakera.commands.result import write_page
+from kakera.commands.probing.tokens import kinds_of, missing_tokens
 from kakera.data.dataset import Dataset
 from kakera.data.preload.preload import is_decoded
 from kakera.errors import DataError, StoppedError
 from kakera.formats.bundle import Pretrained
-from kakera.formats.inference import features, require_layers
+from kakera.formats.features import features, require_layers
 from kakera.formats.load import load
+from kakera.formats.tokens.encoder import encoder_of
+from kakera.formats.tokens.keys import keys_of_source
 from kakera.model.classifier import Pooling, require_pool
 from kakera.option_fields import AUTO, renamed
 from kakera.out_of_memory import memory_for
@@ -45,6 +48,7 @@ from kakera.training.planning.rules import LIMIT
 from kakera.training.prepared import Prepared
 from kakera.training.probes.probes import PROBES
 from kakera.training.probes.results import FINETUNED, ProbeReport, ProbeResult
+from kakera.training.stored_features import stored_features
 
 Tokens = dict[tuple[int, Pooling], NDArray[np.float32]]
 LEAST, ENOUGH = 8, 3.0  # a plan measures tokens on at least 8 files, and for about 3 seconds
@@ -79,6 +83,8 @@ def probe(
     probe.json, report.html and the fine-tunings; by default nothing is saved. `options` are the fields of
     `ProbeOptions`. `announce` prints the plan on stderr before the start, and sets a time limit of 30
     minutes, unless `time` or `finetune_recipe` is passed.
+
+    Tokens are read from the cache folder if another command has computed them for the same encoder and files.
 
     Return a `ProbeReport` with the results of all probes. Raises DataError, OptionError, RunError, and
     StoppedError after SIGTERM or Ctrl-C.
@@ -148,7 +154,7 @@ def plan_probe(
         tokens, kept = features(saved, files, plan.options.layers, plan.options.pools, workers=0)
     each = (time.monotonic() - began) / len(files)
     read = read if is_decoded(prepared.dataset) else 0.0  # otherwise the time of the tokens includes it
-    plan = replace(plan, read_seconds=read, token_seconds=each * plan.files)
+    plan = replace(plan, read_seconds=read, token_seconds=each * missing_tokens(plan, saved))
     return timed(with_fits(plan, files.take(kept), next(iter(tokens.values()))), prepared, always=True)
 
 
@@ -194,11 +200,12 @@ def _probed(plan: ProbePlan, saved: Pretrained, train: Dataset, test: Dataset, w
     """Fit each probe on each kind of tokens, for each draw of the labels."""
     chosen = plan.options
     rows = np.unique(np.concatenate([draw.rows for draw in plan.draws]))
-    with moved_to_device(saved, chosen.device):
-        tokens = partial(
-            features, layers=chosen.layers, pools=chosen.pools, workers=workers, progress="tokens"
-        )
-        (seen, kept), (unseen, numbers) = tokens(saved, train.take(rows)), tokens(saved, test)
+    tokens = partial(
+        stored_features, encoder_of(saved), kinds=kinds_of(chosen), workers=workers, device=chosen.device
+    )
+    some, source = train.take(rows), plan.prepared.dataset
+    seen, kept = tokens(some, keys=keys_of_source(some, source))
+    unseen, numbers = tokens(test, keys=keys_of_source(test, source))
     rows = rows[kept]
     assert train.labels is not None
     assert test.labels is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,18 +12,18 @@ from typing import Generic
 from typing_extensions import TypeVar
 
 from kakera.commands.evaluation import evaluate_part, predict_part
+from kakera.commands.pages.writing import REPORT, write_page
 from kakera.data.dataset import Dataset
-from kakera.errors import KakeraError, RunError, StorageError, sentence
+from kakera.errors import KakeraError, RunError
 from kakera.formats.bundle import Pretrained
 from kakera.formats.native import load_model, save_model
 from kakera.model.network import Network
-from kakera.storage import write_atomically
-from kakera.training.metrics_report import ClassResult, Evaluation, TargetResult
+from kakera.training.metrics_report import Evaluation
 from kakera.training.ordinal import with_rank_measures
 from kakera.training.predictions import Predictions
 from kakera.training.run import Run
 
-EVALUATION, REPORT = "evaluation.json", "report.html"
+EVALUATION = "evaluation.json"
 
 
 M_co = TypeVar("M_co", bound=Network, default=Network, covariant=True)
@@ -147,41 +146,6 @@ def _write_evaluation(run: Run, evaluation: Evaluation) -> None:
 def _read_evaluation(folder: Path) -> Evaluation | None:
     """Return the stored evaluation; None if the file is missing or unreadable."""
     try:
-        values = json.loads((folder / EVALUATION).read_text())
-        values["per_class"] = tuple(ClassResult(**row) for row in values["per_class"])
-        if "per_target" in values:
-            values["per_target"] = tuple(TargetResult(**row) for row in values["per_target"])
-        for name in ("confusion", "confused"):
-            if name in values:
-                values[name] = tuple(map(tuple, values[name]))
-        if "thresholds" in values:
-            values["thresholds"] = tuple(values["thresholds"])
-        return Evaluation(**values)
+        return Evaluation.from_json(json.loads((folder / EVALUATION).read_text()))
     except (OSError, ValueError, TypeError, KeyError):
         return None
-
-
-def write_page(folder: Path, make: Callable[[], str]) -> None:
-    """Write `report.html` into a folder; if this fails, print one line on stderr and raise nothing.
-
-    All other files are saved by then, and the same command writes a missing page.
-
-    Example:
-
-        >>> write_page(Path(), lambda: "<h1>Report</h1>")
-        >>> Path("report.html").read_text()
-        '<h1>Report</h1>'
-    """
-    path = folder / REPORT
-    try:
-        write_atomically(path, make().encode(), parents=False)
-    except StorageError as error:
-        print(f"warning: {error}", file=sys.stderr)
-    except Exception as error:  # no error of the page may make a finished training fail
-        message = sentence(
-            str(path),
-            got=f"{type(error).__name__} ({error})",
-            expected="a page",
-            do="run the same command again to write it; everything else is saved",
-        )
-        print(f"warning: {message}", file=sys.stderr)

@@ -11,7 +11,7 @@ import torch
 
 from kakera.data.dataset import Dataset
 from kakera.formats.bundle import Pretrained
-from kakera.formats.inference import features
+from kakera.formats.features import features
 from kakera.model.classifier import Classifier
 from kakera.training.device import moved_to_device
 from kakera.training.distributed import Distributed

@@ -36,7 +36,7 @@ def seen_files(run: str | Path, dataset: Dataset) -> str:
         ''
     """
     config, data = config_of(run), trained_on(run)
-    if config.get("verb") != "finetune" or not data or is_address(data):
+    if config.get("verb") not in ("finetune", "fit") or not data or is_address(data):
         return ""
     try:
         known = _opened(data, config)

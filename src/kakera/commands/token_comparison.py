@@ -18,7 +18,7 @@ from kakera import seeding
 from kakera.commands.labelled import held_out, labelled_part
 from kakera.data.dataset import Dataset
 from kakera.formats.bundle import Pretrained
-from kakera.formats.inference import features
+from kakera.formats.features import features
 from kakera.reports.html import Level
 from kakera.training.baselines import confidence
 from kakera.training.device import moved_to_device

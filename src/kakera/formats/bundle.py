@@ -151,7 +151,8 @@ class Pretrained(Generic[M_co]):
         OptionError for another layer, RunError for a CNN, and the errors of `prepare`.
         """
         from kakera.data.sources.files import open_files
-        from kakera.formats.inference import features, whole
+        from kakera.formats.features import features
+        from kakera.formats.inference import whole
 
         pooling, broken = (
             pool or self.model.pool or default_pool(self.encoder.config),

@@ -1,4 +1,4 @@
-"""Inference over a whole data set: probabilities of each file, or embeddings at chosen layers.
+"""Inference over a whole data set: probabilities of each file.
 
 The model computes on its own device, in the type of its weights; the results are on the CPU.
 """
@@ -6,6 +6,7 @@ The model computes on its own device, in the type of its weights; the results ar
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,16 +16,32 @@ from torch import Tensor
 
 from kakera.data.batch import Batch
 from kakera.data.dataset import Dataset
-from kakera.errors import OptionError, UnreadableFileError
+from kakera.errors import UnreadableFileError
 from kakera.formats.bundle import Pretrained, require_classifier
-from kakera.formats.onnx.model import OnnxModel
 from kakera.formats.preparation import batches
 from kakera.inputs import InputSpec
-from kakera.model.classifier import Pooling, pool_tokens
-from kakera.model.token_index import visible_index
-from kakera.model.trace import Trace
-from kakera.model.vit import ViT
 from kakera.progress import Progress
+
+
+class Predictor(Protocol):
+    """A model that `each_file` can use, such as `Pretrained` and `OnnxModel`.
+
+    See `each_file`.
+    """
+
+    @property
+    def inputs(self) -> InputSpec:
+        """The input specification."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """A name for each column of the result."""
+        ...
+
+    def probabilities(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return a row (b, columns) for each picture or window, on the CPU."""
+        ...
 
 
 @torch.inference_mode()
@@ -38,6 +55,7 @@ def probabilities(
 
     Example:
 
+        >>> from kakera import ViT
         >>> from kakera.model.classifier import Classifier
         >>> model = Classifier(ViT("nano", channels=1, image_size=8, seed=0), 2, "class")
         >>> saved = Pretrained(model, InputSpec(1, 8, 8, (0.5,), (0.5,)), ("cat", "dog"))
@@ -53,7 +71,7 @@ def probabilities(
 
 @torch.inference_mode()
 def predict_proba(
-    saved: Pretrained | OnnxModel, dataset: Dataset, *, workers: int = 0, progress: str = ""
+    saved: Predictor, dataset: Dataset, *, workers: int = 0, progress: str = ""
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], tuple[UnreadableFileError, ...]]:
     """Return probabilities (n, classes), the index of each file in the data set (n,), and unreadable files.
 
@@ -63,6 +81,7 @@ def predict_proba(
 
     Example:
 
+        >>> from kakera import ViT
         >>> from kakera.data.sources.files import open_files
         >>> from kakera.model.classifier import Classifier
         >>> model = Classifier(ViT("nano", channels=1, image_size=8, seed=0), 2, "class")
@@ -85,7 +104,7 @@ def predict_proba(
 
 
 def each_file(
-    saved: Pretrained | OnnxModel, dataset: Dataset, *, workers: int = 0, progress: str = ""
+    saved: Predictor, dataset: Dataset, *, workers: int = 0, progress: str = ""
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32], tuple[UnreadableFileError, ...]]]:
     """Yield the indices of files (m,), their probabilities (m, classes) and unreadable files, batch by batch.
 
@@ -94,6 +113,7 @@ def each_file(
 
     Example:
 
+        >>> from kakera import ViT
         >>> from kakera.data.sources.files import open_files
         >>> from kakera.model.classifier import Classifier
         >>> model = Classifier(ViT("nano", channels=1, image_size=8, seed=0), 2, "class")
@@ -114,13 +134,13 @@ def each_file(
             dataset.sounds is not None and whole
         ):  # the next batch may contain more windows of the last recording
             whole = int(np.searchsorted(numbers, numbers[-1]))
-        yield *_means(numbers[:whole], rows[:whole], dataset), broken
+        yield *file_means(numbers[:whole], rows[:whole], dataset), broken
         numbers, rows = numbers[whole:], rows[whole:]
-    yield *_means(numbers, rows, dataset), ()
+    yield *file_means(numbers, rows, dataset), ()
 
 
 def each_batch(
-    saved: Pretrained | OnnxModel, dataset: Dataset, *, workers: int = 0, progress: str = ""
+    saved: Predictor, dataset: Dataset, *, workers: int = 0, progress: str = ""
 ) -> Iterator[tuple[Batch, Float[Tensor, "b classes"]]]:
     """Yield batches of pictures, or of windows of recordings, with their probabilities.
 
@@ -128,6 +148,7 @@ def each_batch(
 
     Example:
 
+        >>> from kakera import ViT
         >>> from kakera.data.sources.files import open_files
         >>> from kakera.model.classifier import Classifier
         >>> model = Classifier(ViT("nano", channels=1, image_size=8, seed=0), 2, "class")
@@ -136,83 +157,23 @@ def each_batch(
         >>> [(len(batch.samples), values.shape) for batch, values in each_batch(saved, files)]
         [(3, torch.Size([3, 2]))]
     """
-    for part in _batches(saved.inputs, dataset, workers, progress):
+    for part in file_batches(saved.inputs, dataset, workers, progress):
         if len(part.samples):
             yield part, saved.probabilities(part.pictures, part.lengths)
         else:
             yield part, torch.zeros(0, len(saved.classes))
 
 
-@torch.inference_mode()
-def features(
-    saved: Pretrained,
-    dataset: Dataset,
-    layers: Sequence[int],
-    pools: Sequence[Pooling],
-    *,
-    workers: int = 0,
-    progress: str = "",
-    unreadable: list[UnreadableFileError] | None = None,
-) -> tuple[dict[tuple[int, Pooling], NDArray[np.float32]], NDArray[np.int64]]:
-    """Return embeddings (n, d) for each (layer, pool), and the indices of the n readable files.
-
-    The final norm is applied after the pooling; a recording gets the mean over its windows. Layer l is z^(l)
-    as in the lecture: 0 is before the first layer, −1 the last. `workers` and `progress` are as in
-    `predict_proba`. Unreadable files are appended to `unreadable`. Raises OptionError for another layer.
+def file_batches(inputs: InputSpec, dataset: Dataset, workers: int, progress: str) -> Iterator[Batch]:
+    """Yield batches and show the progress. Workers read the next ones while the model computes.
 
     Example:
 
-        >>> from kakera.data.sources.files import open_files
-        >>> inputs = InputSpec(1, 8, 8, (0.5,), (0.5,))
-        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8, seed=0), inputs)
-        >>> files = open_files([np.zeros((8, 8), np.uint8)], inputs)
-        >>> rows, numbers = features(saved, files, [-1], ["mean"])
-        >>> rows[-1, "mean"].shape, numbers.tolist()
-        ((1, 64), [0])
+        >>> from kakera.data.sources.open import open_dataset
+        >>> files, inputs = open_dataset("demo").take([0, 1]), InputSpec(1, 28, 28, (0.5,), (0.5,))
+        >>> [batch.samples.tolist() for batch in file_batches(inputs, files, 0, "")]
+        [[0, 1]]
     """
-    encoder = saved.encoder
-    depth = encoder.config.depth
-    require_layers(encoder, layers)
-    nothing = torch.zeros(0, encoder.config.prefix_tokens + 1, encoder.config.width).to(encoder.norm.weight)
-    pooled: dict[tuple[int, Pooling], list[Tensor]] = {
-        (layer, pool): [pool_tokens(encoder, nothing, pool).float().cpu()]
-        for layer in layers
-        for pool in pools
-    }
-    numbers = [torch.zeros(0, dtype=torch.int64)]
-    for part in _batches(saved.inputs, dataset, workers, progress):
-        numbers.append(part.samples)
-        if unreadable is not None:
-            unreadable += part.unreadable
-        pixels, padding = saved.front_end(part.pictures.to(saved.device), part.lengths)
-        trace = Trace(tokens=[layer % (depth + 1) for layer in layers])
-        chosen = visible_index(None, padding, saved.device)
-        encoder.tokens(pixels.to(encoder.norm.weight.dtype), chosen, None, trace)
-        for layer, pool in pooled:
-            tokens = trace.tokens[layer % (depth + 1)]
-            pooled[layer, pool].append(pool_tokens(encoder, tokens, pool, chosen).float().cpu())
-    samples = torch.cat(numbers).numpy()
-    means = {key: _means(samples, torch.cat(rows).numpy(), dataset) for key, rows in pooled.items()}
-    return {key: values for key, (_, values) in means.items()}, np.unique(samples)
-
-
-def require_layers(encoder: ViT, layers: Sequence[int]) -> None:
-    """Check that the encoder has these layers. Raises OptionError otherwise.
-
-    Example:
-
-        >>> require_layers(ViT("nano", channels=1, image_size=8), [0, -1])
-    """
-    depth = encoder.config.depth
-    for layer in layers:
-        if not -depth - 1 <= layer <= depth:
-            raise OptionError(
-                "layer", got=layer, expected=f"{-depth - 1} to {depth}", do="choose one of these"
-            )
-
-
-def _batches(inputs: InputSpec, dataset: Dataset, workers: int, progress: str) -> Iterator[Batch]:
-    """Yield batches and show the progress. Workers read the next ones while the model computes."""
     with Progress(progress, total=len(dataset), kind=dataset.kind, quiet=None if progress else True) as shown:
         for part in batches(dataset, inputs, workers):
             yield part
@@ -223,10 +184,19 @@ def _batches(inputs: InputSpec, dataset: Dataset, workers: int, progress: str) -
                 shown.advance(int(part.samples[-1]) + 1 - shown.done)
 
 
-def _means(
+def file_means(
     numbers: NDArray[np.int64], values: NDArray[np.float32], dataset: Dataset
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return each index once with the mean of its rows: the windows of a recording; a picture has one row."""
+    """Return each index once with the mean of its rows: the windows of a recording; a picture has one row.
+
+    `numbers` (n,) are in order, and `values` is (n, d).
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> file_means(np.arange(2), np.ones((2, 3), np.float32), open_dataset("demo"))[0]
+        array([0, 1])
+    """
     if dataset.sounds is None:
         return numbers, values
     unique, places, counts = np.unique(numbers, return_inverse=True, return_counts=True)

@@ -113,6 +113,19 @@ class Evaluation:
         """Return the measures as JSON values, without measures that are None."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Evaluation:
+        """Return the evaluation of `to_json`. Raises KeyError or TypeError for other values."""
+        values = {**values, "per_class": tuple(ClassResult(**row) for row in values["per_class"])}
+        if "per_target" in values:
+            values["per_target"] = tuple(TargetResult(**row) for row in values["per_target"])
+        for name in ("confusion", "confused"):
+            if name in values:
+                values[name] = tuple(map(tuple, values[name]))
+        if "thresholds" in values:
+            values["thresholds"] = tuple(values["thresholds"])
+        return cls(**values)
+
     def summary(self) -> str:
         """Return one line of text: the measures in per cent, the sample count, and what was left out."""
         if self.per_target is not None:

@@ -317,3 +317,34 @@ class ProbeArgs(DataArgs, total=False):
     """recipe for fine-tuning; empty: chosen by the data"""
     baselines: bool
     """with --out, evaluate simple classifiers (baselines) on the same split for the report"""
+
+
+class FitArgs(DataArgs, total=False):
+    """Options of a head on frozen tokens.
+
+    Example:
+
+        >>> from kakera.training.options import FitOptions
+        >>> changes: FitArgs = {"head": "ridge", "labels": 100}
+        >>> FitOptions("pictures", **changes).head
+        'ridge'
+    """
+
+    time: str
+    """time limit, such as 10m; computes tokens of fewer training files; auto: at most 30 minutes"""
+    device: str
+    """device for the tokens: cpu, cuda, mps or auto"""
+    task: Literal["auto", "classification", "regression"]
+    """learn classes or numbers; auto: numbers with target_column or float labels, else classes"""
+    target_column: str
+    """column of the table with the numbers to predict; empty: the column label"""
+    labels: int
+    """number of labelled files to use, equally from each class; 0: all"""
+    label_seed: int
+    """random seed for the choice of labelled files"""
+    head: Literal["auto", "ridge", "logistic", "prototype"]
+    """ridge or logistic regression, or the nearest class mean; auto: the best one on left-out labels"""
+    pool: Literal["auto", "mean", "class", "class and mean"]
+    """input of the head: mean of the patch tokens, class token, or both; auto: the best on left-out labels"""
+    baselines: bool
+    """evaluate simple classifiers (baselines) on the same split and compare with them in the report"""

@@ -314,3 +314,38 @@ class ProbeOptions(DataOptions):
     """recipe for fine-tuning; empty: chosen by the data"""
     baselines: bool = True
     """with --out, evaluate simple classifiers (baselines) on the same split for the report"""
+
+
+@dataclass(frozen=True)
+class FitOptions(DataOptions):
+    """Options of a head on frozen tokens.
+
+    Example:
+
+        >>> options = FitOptions("pictures", init_from="runs/pretrain-pictures", labels=100)
+        >>> options.head, options.pool
+        ('auto', 'auto')
+    """
+
+    out: str = ""
+    """run folder"""
+    init_from: str = ""
+    """run folder, or weights of another library, whose encoder computes the tokens"""
+    time: str = "auto"
+    """time limit, such as 10m; computes tokens of fewer training files; auto: at most 30 minutes"""
+    device: str = "auto"
+    """device for the tokens: cpu, cuda, mps or auto"""
+    task: Literal["auto", "classification", "regression"] = "auto"
+    """learn classes or numbers; auto: numbers with target_column or float labels, else classes"""
+    target_column: str = ""
+    """column of the table with the numbers to predict; empty: the column label"""
+    labels: int = within(0, 0, 1 << 40)
+    """number of labelled files to use, equally from each class; 0: all"""
+    label_seed: int = 0
+    """random seed for the choice of labelled files"""
+    head: Literal["auto", "ridge", "logistic", "prototype"] = "auto"
+    """ridge or logistic regression, or the nearest class mean; auto: the best one on left-out labels"""
+    pool: Literal["auto", "mean", "class", "class and mean"] = "auto"
+    """input of the head: mean of the patch tokens, class token, or both; auto: the best on left-out labels"""
+    baselines: bool = True
+    """evaluate simple classifiers (baselines) on the same split and compare with them in the report"""

@@ -33,10 +33,8 @@ from kakera.training.lock import locked
 from kakera.training.metrics_log import METRICS
 from kakera.training.numerics import describe_change, numerics
 from kakera.training.planning.fitting import fitting
-from kakera.training.run_folder import UNFINISHED, holds_something, require_own
+from kakera.training.run_folder import UNFINISHED, UNREADABLE, holds_something, require_own
 from kakera.training.stop import StopSignal
-
-UNREADABLE = "unreadable.csv"
 
 
 class Run:

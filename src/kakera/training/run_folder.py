@@ -12,6 +12,7 @@ from kakera.errors import RunError
 from kakera.training.configuration import CONFIG, require_same
 from kakera.training.lock import LOCK
 
+UNREADABLE = "unreadable.csv"
 UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}")  # temporary files of `write_atomically`, not renamed yet
 
 

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kakera.commands import result
 from kakera.commands.finetune import finetune
-from kakera.commands.pages import finetune as finetune_page
+from kakera.commands.pages import samples, writing
 from kakera.data.dataset import Dataset
 from kakera.data.holders import ArrayPictures
 from kakera.data.sources.open import open_dataset
-from kakera.training.baselines import baselines
+from kakera.training.baselines import simple_features
 from tests.reports.test_html import Tags
 from tests.small import QUICK, folder, pictures
 from tests.training.songs import SCRATCH, songs
@@ -134,7 +133,7 @@ def test_a_failing_page_is_one_line_and_the_same_command_makes_it(
         raise MemoryError("no room")
 
     with monkeypatch.context() as patch:
-        patch.setattr(finetune_page.samples, "mistakes", fails)
+        patch.setattr(samples, "mistakes", fails)
         finetune(pictures(), out=tmp_path / "run", **NANO)
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
     assert len(said) == 1
@@ -142,7 +141,7 @@ def test_a_failing_page_is_one_line_and_the_same_command_makes_it(
     assert (tmp_path / "run" / "model.safetensors").exists()
     weights = (tmp_path / "run" / "model.safetensors").stat().st_mtime_ns
     first = json.loads((tmp_path / "run" / "baselines.json").read_text())
-    monkeypatch.setattr(baselines, "picture_features", fails)  # they are not measured twice
+    monkeypatch.setattr(simple_features, "picture_features", fails)  # they are not measured twice
     made(pictures(), tmp_path / "run")
     assert json.loads((tmp_path / "run" / "baselines.json").read_text()) == first
     assert (tmp_path / "run" / "model.safetensors").stat().st_mtime_ns == weights
@@ -151,7 +150,7 @@ def test_a_failing_page_is_one_line_and_the_same_command_makes_it(
 def test_a_full_disk_keeps_the_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real = result.write_atomically
+    real = writing.write_atomically
 
     def full(path: Path, content: bytes, **options: bool) -> None:
         from kakera.errors import StorageError
@@ -160,7 +159,7 @@ def test_a_full_disk_keeps_the_model(
             raise StorageError(f"{path}: got No space left on device")
         real(path, content)
 
-    monkeypatch.setattr(result, "write_atomically", full)
+    monkeypatch.setattr(writing, "write_atomically", full)
     found = finetune(pictures(), out=tmp_path / "run", **NANO)
     assert found.evaluation is not None
     assert "report.html: got No space left on device" in capsys.readouterr().err
@@ -172,7 +171,7 @@ def test_baselines_that_fail_leave_the_page(
     def fails(*_: object) -> None:
         raise MemoryError("no room")
 
-    monkeypatch.setattr(baselines, "picture_features", fails)
+    monkeypatch.setattr(simple_features, "picture_features", fails)
     assert "no baseline was measured" in verdict(made(pictures(), tmp_path / "run"))
     assert "the page has no baselines: MemoryError, no room" in capsys.readouterr().err
 

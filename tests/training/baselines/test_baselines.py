@@ -27,6 +27,7 @@ from kakera.training.baselines.baselines import (
     Baselines,
     measure_baselines,
 )
+from kakera.training.baselines.frozen import some
 from kakera.training.baselines.simple_features import colours, picture_features, sound_features
 from tests.small import QUICK, pictures
 from tests.training.songs import songs
@@ -118,7 +119,7 @@ def test_colours_are_counted() -> None:
 
 def test_of_a_large_part_a_fixed_sample_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(baselines, "MOST", 30)
-    monkeypatch.setattr(baselines.some, "__defaults__", (30,))
+    monkeypatch.setattr(some, "__defaults__", (30,))
     first, second = (measure_baselines(*parts(pictures(60, 40))) for _ in range(2))
     assert (first.train, first.train_of, len(first.rows), first.test_of) == (30, 60, 30, 40)
     assert replace(first, seconds=0.0) == replace(second, seconds=0.0)

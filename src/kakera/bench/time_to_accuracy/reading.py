@@ -6,7 +6,7 @@ import numpy as np
 
 from kakera.bench.time_to_accuracy.setting import Setting
 from kakera.formats.bundle import Pretrained
-from kakera.formats.inference import features
+from kakera.formats.features import features
 from kakera.training.metrics import evaluate
 from kakera.training.probes.ridge import ridge
 

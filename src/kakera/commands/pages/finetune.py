@@ -10,16 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-
 from kakera import duration
 from kakera.commands.evaluation import predict_part
 from kakera.commands.labelled import held_out, labelled_part
 from kakera.commands.pages import parts as page_parts
-from kakera.commands.pages import samples
+from kakera.commands.pages import tables
 from kakera.commands.pages.advice import next_steps
-from kakera.commands.pages.confusion import confusion_parts
 from kakera.commands.pages.history import History, chance_loss, memorised, stalled
+from kakera.commands.pages.predicted import class_table, class_warnings, predicted_parts, some_names
 from kakera.commands.result import TrainResult
 from kakera.commands.thresholds import thresholds_sentence
 from kakera.commands.validation import kept_sentence, measured_on_chosen
@@ -31,7 +29,7 @@ from kakera.reports.plot import Line, plot
 from kakera.storage import write_atomically
 from kakera.training.baselines.baselines import Baselines, measure_baselines
 from kakera.training.baselines.number_baselines import NumberBaselines
-from kakera.training.baselines.verdict import PARTS, VERDICT, Verdict, judge, method_of
+from kakera.training.baselines.verdict import VERDICT, Verdict, judge, method_of
 from kakera.training.metrics_report import Evaluation
 from kakera.training.options import FinetuneOptions
 from kakera.training.planning.baseline_costs import frozen_limit
@@ -41,8 +39,6 @@ from kakera.training.predictions import Predictions
 
 Found = TypeVar("Found", Baselines, NumberBaselines)
 BASELINES, OWN = "baselines.json", "this network"
-ROWS = 30  # most rows of the table of classes that the page shows without a click
-FEW = 3  # with at most this many test files, the accuracy of a class is almost meaningless
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,12 +77,12 @@ class FinetunePage:
         return html.page(
             f"kakera finetune: {self.data.name}",
             self._opening(verdict, advice),
-            page_parts.skipped(trained.folder),
+            tables.skipped(trained.folder),
             *self._warnings(history, trained, part),
             *self._try_next(trained, advice, verdict),
             *(
                 [
-                    *page_parts.compared({OWN: verdict.value.value}, verdict.measure, baselines, OWN),
+                    *tables.compared({OWN: verdict.value.value}, verdict.measure, baselines, OWN),
                     html.note(method_of(verdict.measure)),
                 ]
                 if verdict
@@ -97,7 +93,7 @@ class FinetunePage:
             html.heading("Cost and settings"),
             html.paragraph(self._story(trained)),
             page_parts.cost(history, trained.saved, self.options, len(self.train), self.train.kind),
-            page_parts.settings(asdict(self.options)),
+            tables.settings(asdict(self.options)),
         )
 
     def _keep(self, folder: Path, verdict: Verdict) -> None:
@@ -154,16 +150,7 @@ class FinetunePage:
             stalled(history.values("loss"), chance_loss(trained.saved, self.options)),
             memorised(train, held, val),
         ]
-        if evaluation is not None:
-            few = [row.name for row in evaluation.per_class if 0 < row.count <= FEW]
-            if few:
-                found.append(
-                    f"{_some(few)}: at most {FEW} {PARTS[part]} files per class, so their accuracy is "
-                    "unreliable"
-                )
-            if evaluation.classes_without_samples:
-                names = _some(evaluation.classes_without_samples)
-                found.append(f"{names}: no {PARTS[part]} file, so their accuracy is unknown")
+        found += class_warnings(evaluation, part)
         if evaluation is not None and part == "val":
             text = "the data have no test files, so the accuracy is that on the validation files"
             chosen = ", which also chose the epoch: on new files it is probably a little lower"
@@ -194,31 +181,10 @@ class FinetunePage:
     ) -> list[str]:
         if evaluation is None or predictions is None:
             return []
-        sounds, inputs = unseen.sounds is not None, trained.saved.inputs
-        thresholds = trained.saved.thresholds
-        wrong = samples.mistakes(unseen, predictions, inputs, thresholds)
-        right = samples.successes(unseen, predictions, inputs, thresholds)
-        parts = [*confusion_parts(unseen, predictions), html.heading("The worst mistakes")]
-        parts.append(html.gallery(wrong, sounds=sounds) if wrong else html.paragraph("None."))
-        parts.append(html.heading("The most confident correct predictions"))
-        parts.append(html.gallery(right, sounds=sounds) if right else html.paragraph("None."))
-        own = thresholds_sentence(trained.saved, self.data, unseen, predictions)
-        own_parts = [html.paragraph(own)] if own else []
-        return [*parts, html.heading("Class by class"), *own_parts, self._classes(evaluation)]
-
-    def _classes(self, evaluation: Evaluation) -> str:
-        assert self.train.labels is not None
-        labels = self.train.labels
-        counts = (
-            labels.sum(axis=0)
-            if self.train.multi_label
-            else np.bincount(labels, minlength=len(self.data.classes))
-        )
-        header, *body = evaluation.table()
-        rows = [(header[0], "training", "test", *header[2:])]
-        rows += [(row[0], str(count), *row[1:]) for row, count in zip(body, counts.tolist(), strict=True)]
-        table = html.table(rows)
-        return table if len(rows) <= ROWS + 1 else html.details(f"All {len(rows) - 1} classes", table)
+        saved = trained.saved
+        own = thresholds_sentence(saved, self.data, unseen, predictions)
+        classes = class_table(evaluation, self.train)
+        return predicted_parts(unseen, predictions, saved.inputs, saved.thresholds, own, classes)
 
     def _try_next(self, trained: TrainResult, advice: list[str], verdict: Verdict | None) -> list[str]:
         transformer = trained.saved.model.has_attention
@@ -238,7 +204,7 @@ class FinetunePage:
             else "Training started from scratch."
         )
         names = self.data.classes
-        what = f"with {_some(names)}" if self.data.regression else f"of {len(names)} classes"
+        what = f"with {some_names(names)}" if self.data.regression else f"of {len(names)} classes"
         return (
             f"{page_parts.network(trained.saved)} {start} The training files were {len(self.train)} labelled "
             f"{self.train.kind} {what}. "
@@ -247,9 +213,3 @@ class FinetunePage:
             f"{page_parts.trained_part(self.options, trained.saved)}"
             f"{kept_sentence(self.options, self.data, History.of(trained.folder))}"
         )
-
-
-def _some(names: list[str] | tuple[str, ...], most: int = 6) -> str:
-    """Return the names as a text; of more than `most`, the first and the number of others."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

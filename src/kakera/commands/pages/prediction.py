@@ -8,7 +8,7 @@ from typing import Literal
 
 from kakera.commands.label_counts import LabelCounts
 from kakera.commands.pages.samples import media
-from kakera.commands.predict import Prediction
+from kakera.commands.prediction import Prediction
 from kakera.data.dataset import Dataset
 from kakera.errors import UnreadableFileError
 from kakera.inputs import InputSpec

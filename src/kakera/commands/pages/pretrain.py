@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from kakera.commands.pages import parts as page_parts
+from kakera.commands.pages import tables
 from kakera.commands.pages.history import History, stalled
 from kakera.commands.result import TrainResult
 from kakera.commands.token_comparison import read_comparison
@@ -37,7 +38,7 @@ class PretrainPage:
             f"kakera pretrain: {self.train.name}",
             *_opening(history),
             *_comparison(trained),
-            page_parts.skipped(trained.folder),
+            tables.skipped(trained.folder),
             html.heading("What to do next"),
             html.code(bare(after_pretrain(self.situation, trained.folder))),
             html.heading("Training curve"),
@@ -46,7 +47,7 @@ class PretrainPage:
             html.heading("Cost and settings"),
             html.paragraph(self._story(trained)),
             page_parts.cost(history, trained.saved, self.options, len(self.train), self.train.kind),
-            page_parts.settings(asdict(self.options)),
+            tables.settings(asdict(self.options)),
         )
 
     def _story(self, trained: TrainResult) -> str:

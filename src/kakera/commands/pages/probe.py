@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.commands.pages import parts
+from kakera.commands.pages import tables
 from kakera.data.dataset import Dataset
 from kakera.reports import html
 from kakera.reports.plot import Line, plot
@@ -64,7 +64,7 @@ class ProbePage:
             html.heading("What to try next"),
             html.items(self._advice(verdict, tuned)),
             html.code(bare(after_probe(named(data), start, from_hub=is_published(start)))),
-            *parts.compared(own, measure, baselines, best.name),
+            *tables.compared(own, measure, baselines, best.name),
             html.heading("All methods"),
             html.table(report.table()),
             html.note(
@@ -72,7 +72,7 @@ class ProbePage:
             ),
             *self._curves(),
             html.heading("Settings"),
-            parts.settings(asdict(self.options)),
+            tables.settings(asdict(self.options)),
         )
 
     def _opening(self, verdict: Verdict, tuned: float | None) -> str:

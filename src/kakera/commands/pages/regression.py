@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from kakera.commands.evaluation import predict_part
 from kakera.commands.labelled import held_out
 from kakera.commands.pages import parts as page_parts
-from kakera.commands.pages import samples
+from kakera.commands.pages import samples, tables
 from kakera.commands.pages.finetune import OWN, FinetunePage
 from kakera.commands.pages.history import History, stalled
 from kakera.commands.result import TrainResult
 from kakera.commands.validation import measured_on_chosen
 from kakera.data.dataset import Dataset
 from kakera.formats.target_scale import TargetScale
+from kakera.inputs import InputSpec
 from kakera.reports import html
 from kakera.reports.plot import Line, plot
 from kakera.training.baselines.number_baselines import (
@@ -27,7 +28,7 @@ from kakera.training.baselines.number_baselines import (
 )
 from kakera.training.baselines.number_verdict import METHOD, judge_numbers
 from kakera.training.baselines.verdict import Verdict
-from kakera.training.metrics_report import TargetResult, number_text
+from kakera.training.metrics_report import Evaluation, TargetResult, number_text
 from kakera.training.planning.next_commands import after_regression, bare
 from kakera.training.predictions import Predictions
 
@@ -56,16 +57,16 @@ class RegressionPage(FinetunePage):
         return html.page(
             f"kakera finetune: {self.data.name}",
             _first(verdict),
-            page_parts.skipped(trained.folder),
+            tables.skipped(trained.folder),
             *self._doubts(history, trained, part),
             *self._next_steps(trained, history),
-            *_compared(trained, baselines),
+            *compared_numbers(trained.evaluation, baselines),
             *_error_curves(history),
             *self._errors(unseen, trained, predictions, scale),
             html.heading("Cost and settings"),
             html.paragraph(self._story(trained)),
             page_parts.cost(history, trained.saved, self.options, len(self.train), self.train.kind),
-            page_parts.settings(asdict(self.options)),
+            tables.settings(asdict(self.options)),
         )
 
     def _doubts(self, history: History, trained: TrainResult, part: str) -> list[str]:
@@ -101,24 +102,44 @@ class RegressionPage(FinetunePage):
     ) -> list[str]:
         if predictions is None or predictions.values is None or unseen.labels is None:
             return []
-        truth, values = unseen.labels[predictions.numbers], predictions.values.astype(np.float64)
-        parts = [html.heading("Predicted and true numbers")]
-        for number, name in enumerate(unseen.classes[:PLOTTED]):
-            parts += _target_parts(name, truth[:, number], values[:, number])
-        order = np.argsort(-absolute_errors(values, truth, scale), kind="stable")
-        names = unseen.classes if len(unseen.classes) > 1 else ("",)
-        cards = samples.gallery_of(
-            unseen,
-            predictions,
-            trained.saved.inputs,
-            order,
-            lambda row: ", ".join(
-                f"{name} {number_text(true)}, predicted {number_text(value)}".strip()
-                for name, true, value in zip(names, truth[row], values[row], strict=True)
-            ),
-        )
-        gallery = html.gallery(cards, sounds=unseen.sounds is not None)
-        return [*parts, html.heading("The worst mistakes"), gallery]
+        return worst_numbers(unseen, predictions, trained.saved.inputs, scale)
+
+
+def worst_numbers(
+    unseen: Dataset, predictions: Predictions, inputs: InputSpec, scale: TargetScale
+) -> list[str]:
+    """Return plots of predicted against true numbers, and cards of the worst mistakes.
+
+    Example:
+
+        >>> from kakera.data.holders import ArrayPictures
+        >>> pictures = ArrayPictures(np.zeros((2, 8, 8, 1), np.uint8))
+        >>> test = Dataset("ages", pictures, 1, np.full(2, "test"), labels=np.array([30.0, 40.0]))
+        >>> found = Predictions(np.arange(2), np.empty(0), values=test.labels + 1)
+        >>> inputs, scale = InputSpec(1, 8, 8, (0.5,), (0.5,)), TargetScale((35.0,), (5.0,))
+        >>> worst_numbers(test, found, inputs, scale)[0]
+        '<h2>Predicted and true numbers</h2>'
+    """
+    assert predictions.values is not None
+    assert unseen.labels is not None
+    truth, values = unseen.labels[predictions.numbers], predictions.values.astype(np.float64)
+    parts = [html.heading("Predicted and true numbers")]
+    for number, name in enumerate(unseen.classes[:PLOTTED]):
+        parts += _target_parts(name, truth[:, number], values[:, number])
+    order = np.argsort(-absolute_errors(values, truth, scale), kind="stable")
+    names = unseen.classes if len(unseen.classes) > 1 else ("",)
+    cards = samples.gallery_of(
+        unseen,
+        predictions,
+        inputs,
+        order,
+        lambda row: ", ".join(
+            f"{name} {number_text(true)}, predicted {number_text(value)}".strip()
+            for name, true, value in zip(names, truth[row], values[row], strict=True)
+        ),
+    )
+    gallery = html.gallery(cards, sounds=unseen.sounds is not None)
+    return [*parts, html.heading("The worst mistakes"), gallery]
 
 
 def _first(verdict: Verdict | None) -> str:
@@ -128,9 +149,15 @@ def _first(verdict: Verdict | None) -> str:
     return html.verdict(verdict.text, verdict.level)
 
 
-def _compared(trained: TrainResult, baselines: NumberBaselines | None) -> list[str]:
-    """Return a table of errors of the network and of the baselines, for each target the best first."""
-    own = trained.evaluation.per_target if trained.evaluation is not None else None
+def compared_numbers(evaluation: Evaluation | None, baselines: NumberBaselines | None) -> list[str]:
+    """Return a table of errors of the network and of the baselines, for each target the best first.
+
+    Example:
+
+        >>> compared_numbers(None, None)
+        []
+    """
+    own = evaluation.per_target if evaluation is not None else None
     if own is None:
         return []
     found = [(one.name, one.per_target) for one in baselines.found] if baselines else []
@@ -142,7 +169,7 @@ def _compared(trained: TrainResult, baselines: NumberBaselines | None) -> list[s
     text = "R² compares with predicting the mean of the training files: 0 is no better, 1 is perfect."
     if baselines:
         text += f" Each baseline was fitted to {baselines.train} training files and measured on "
-        text += f"{len(baselines.rows)} files, in {page_parts.words(baselines.seconds)} together."
+        text += f"{len(baselines.rows)} files, in {tables.words(baselines.seconds)} together."
     return [
         *parts,
         html.note(f"{text} {METHOD}"),

@@ -14,12 +14,10 @@ from kakera.data.dataset import Dataset
 from kakera.data.images.resize import visible
 from kakera.errors import UnreadableFileError
 from kakera.formats.classes import HALF, exceeds_threshold
-from kakera.frontend import FrontEnd
 from kakera.inputs import InputSpec
 from kakera.reports.html import Card, audio, image
 from kakera.reports.media import SECONDS, encoded, thumbnail, wav
 from kakera.training.predictions import Predictions
-from kakera.training.preview import preview
 
 PICTURES, RECORDINGS = 12, 6  # most cards in a gallery
 WIDE = 200  # width of a drawn spectrogram, in pixels
@@ -166,6 +164,9 @@ def media(dataset: Dataset, number: int, inputs: InputSpec) -> str:
     name = dataset.pictures.name(number)
     if dataset.sounds is None:
         return image(*_ordered(thumbnail(visible(dataset.pictures.read(number))), name))
+    from kakera.frontend import FrontEnd
+    from kakera.training.preview import preview
+
     sounds = dataset.sounds
     wave = sounds.piece(number, 0, round(SECONDS * sounds.spec.rate))
     looked = preview(dataset.take([number]), FrontEnd(inputs))

@@ -6,10 +6,8 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch.nn.functional import interpolate
 
 from kakera.data.images.resize import resized
 
@@ -113,6 +111,9 @@ def crop(
     left, top, right, bottom = map(int, box)
     part = np.array(picture[top:bottom, left:right])  # a copy, because the picture may be read-only
     if part.shape[:2] != size:
+        import torch  # late, because it takes a second
+        from torch.nn.functional import interpolate
+
         stack = torch.from_numpy(part).permute(2, 0, 1)[None]
         part = interpolate(stack, size, mode="bicubic", antialias=True)[0].permute(1, 2, 0).numpy()
     return np.ascontiguousarray((part[:, ::-1] if flip else part).transpose(2, 0, 1))

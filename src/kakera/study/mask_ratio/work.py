@@ -11,7 +11,7 @@ import numpy as np
 
 from kakera.commands.result import TrainResult
 from kakera.data.split import few
-from kakera.formats.inference import features
+from kakera.formats.features import features
 from kakera.formats.native import load_model
 from kakera.study import costs
 from kakera.study.costs import pace, rate

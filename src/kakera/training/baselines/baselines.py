@@ -9,7 +9,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from kakera.contention import one_blas_thread
 from kakera.data.dataset import Dataset
 from kakera.errors import KakeraError
-from kakera.formats.bundle import Pretrained
 from kakera.training.baselines.confidence import balanced
-from kakera.training.baselines.frozen import frozen_tokens, some
-from kakera.training.baselines.simple_features import picture_features, sound_features
 from kakera.training.metrics import evaluate
 from kakera.training.planning.baseline_costs import MOST
 from kakera.training.probes.features import Features, Labels, standardise
 from kakera.training.probes.ridge import GRID, ridge
+
+if TYPE_CHECKING:
+    from kakera.formats.bundle import Pretrained
 
 NEIGHBOURS = 10  # number of neighbours that vote for multi-label data
 BLOCK = 512  # test files whose distances are computed at once, which limits the memory
@@ -115,6 +115,9 @@ def measure_baselines(
         >>> [one.name for one in result.found][:3]
         ['majority class', '16 x 16 pixels, ridge', '16 x 16 pixels, nearest']
     """
+    from kakera.training.baselines.frozen import some
+    from kakera.training.baselines.simple_features import picture_features, sound_features
+
     began = time.monotonic()
     whole = Baselines(0, len(train), len(test), (), ())
     train, test_rows = train.take(some(len(train))), some(len(test))
@@ -218,6 +221,8 @@ def _linear(train: Features, labels: Labels, test: Features, classes: int) -> Sc
 
 def _frozen(saved: Pretrained, train: Dataset, test: Dataset, most: int, workers: int, device: str) -> Scores:
     """Return ridge regression on frozen tokens; raises as `frozen_tokens`."""
+    from kakera.training.baselines.frozen import frozen_tokens
+
     seen, rows, unseen = frozen_tokens(saved, train, test, most, workers, device)
     assert train.labels is not None
     return _linear(seen, train.labels[rows], unseen, len(train.classes))

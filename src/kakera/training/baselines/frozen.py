@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from kakera import seeding
 from kakera.data.dataset import Dataset
 from kakera.formats.bundle import Pretrained
-from kakera.formats.inference import features
+from kakera.formats.features import features
 from kakera.training.device import moved_to_device
 from kakera.training.planning.baseline_costs import MOST
 from kakera.training.probes.features import Features

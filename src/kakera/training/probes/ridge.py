@@ -90,6 +90,29 @@ def fit(features: Array, targets: Array, grid: Array = GRID) -> Ridge:
     return Ridge(weights, offset - mean @ weights, float(penalties[best]), penalties, errors)
 
 
+def left_out(features: Array, targets: Array, penalty: float) -> Array:
+    """Return the prediction (n, classes) for each sample of the fit to all other samples.
+
+    `features` is (n, d), `targets` (n, classes), `penalty` is that of `Ridge`. Each sample is predicted
+    without itself (Allen 1974), without a second fit.
+
+    Example:
+
+        >>> x, y = np.array([[0.0], [1.0], [2.0], [4.0]]), np.array([[1.0], [2.0], [2.0], [5.0]])
+        >>> rest = np.polyfit([0.0, 1.0, 2.0], [1.0, 2.0, 2.0], 1)
+        >>> round(float(left_out(x, y, 1e-9)[3, 0]), 3) == round(float(np.polyval(rest, 4.0)), 3)
+        True
+    """
+    offset = targets.mean(axis=0)
+    centred = features - features.mean(axis=0)
+    axes, spread = _principal_axes(centred)
+    placed = centred @ axes
+    shrink = 1.0 / (spread + penalty)
+    fitted = offset + placed @ (shrink[:, None] * (placed.T @ (targets - offset)))
+    left = np.maximum(1.0 - 1.0 / len(features) - np.square(placed) @ shrink, np.finfo(np.float64).eps)
+    return targets - (targets - fitted) / left[:, None]
+
+
 def _principal_axes(centred: Array) -> tuple[Array, Array]:
     """Return axes (d, r) and variances times n (r,) of centred features (n, d).
 

@@ -1,0 +1,1 @@
+"""The parts of `kakera fit`: data and encoder, plan, head, run folder. Does not import torch."""

@@ -1,0 +1,74 @@
+"""The plan of a fit: data, tokens, heads, time, and the files it writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kakera import duration
+from kakera.commands.fitting.head import AUTOMATIC
+from kakera.commands.fitting.setup import FitSetup
+from kakera.option_fields import AUTO
+from kakera.training.planning.baseline_costs import baseline_seconds
+
+WRITES = "model.safetensors, kakera.json, fit.json, evaluation.json, report.html"
+
+
+@dataclass(frozen=True, eq=False)
+class FitPlan:
+    """A plan to print; `each` is the measured time of the tokens of a file in seconds, or None."""
+
+    setup: FitSetup
+    absent: tuple[int, int]
+    """Numbers of training and test files whose tokens are not in the cache."""
+    each: float | None = None
+    limit: float = 0.0
+    """Time limit in seconds; 0 for none."""
+    finished: bool = False
+    """True if the run folder holds the finished run."""
+    note: str = ""
+
+    @property
+    def seconds(self) -> float | None:
+        """The seconds of the whole fit; None if no token was measured."""
+        if self.each is None:
+            return None
+        setup = self.setup
+        counts = len(setup.train), len(setup.test)
+        baselines = 0.0
+        if setup.options.baselines:
+            sounds = setup.dataset.sounds is not None
+            baselines = baseline_seconds(*counts, len(setup.dataset.classes), recordings=sounds)
+        return sum(self.absent) * self.each + baselines + 2.0
+
+    def lines(self) -> list[str]:
+        """Return the lines of the plan to print."""
+        setup, options = self.setup, self.setup.options
+        train, test, absent = len(setup.train), len(setup.test), sum(self.absent)
+        what = "targets" if setup.dataset.regression else "classes"
+        known = train + test - absent
+        tokens = f"{train + test:,} files, {known:,} of them in the cache"
+        if self.each is not None and absent:
+            tokens += f"; the others take about {duration.words(absent * self.each)} (measured)"
+        encoder = setup.encoder
+        tried = "ridge" if setup.dataset.regression else ", ".join(AUTOMATIC)
+        heads = tried if options.head == AUTO else options.head
+        lines = [
+            f"plan: fit -> {options.out}",
+            f"  data: {train:,} labelled {setup.train.kind} for training, "
+            f"{len(setup.dataset.classes)} {what}, {test:,} for the evaluation ({setup.part})",
+            f"  encoder: {options.init_from}, {encoder.depth} layers of width {encoder.width}, frozen",
+            f"  tokens: {tokens}",
+            f"  heads: {heads} on {', '.join(setup.pools)} tokens, chosen by left-out labels",
+        ]
+        if self.seconds is not None:
+            limit = f"; limit {duration.words(self.limit)}" if self.limit else ""
+            lines.append(f"  time: about {duration.words(self.seconds)}{limit}")
+        lines.append(f"  writes: {options.out}: {WRITES}")
+        notes = [self.note] if self.note else []
+        if self.finished:
+            notes.append(f"{options.out} is a finished run; for a new run add --out {options.out}-2")
+        return [
+            *lines,
+            *(f"  note: {text}" for text in notes),
+            *(f"  warning: {text}" for text in setup.warnings()),
+        ]

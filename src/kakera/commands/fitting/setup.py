@@ -1,0 +1,182 @@
+"""The setup of a fit: options, encoder, labelled training files and test files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.commands.labelled import held_out, labelled_part, require_labels
+from kakera.commands.reading import chosen_kind, label_options, require_same_kind
+from kakera.data.checks.leaks import leaks
+from kakera.data.checks.warnings import data_warnings, leak_warning, measured_part
+from kakera.data.dataset import Dataset
+from kakera.data.images import value_range
+from kakera.data.sources.numbers import with_task
+from kakera.data.sources.open import open_dataset
+from kakera.data.split import few
+from kakera.errors import DataError, OptionError
+from kakera.formats.rejection import rejection_pool
+from kakera.formats.tokens.encoder import FrozenEncoder, open_encoder
+from kakera.formats.tokens.keys import Key, file_keys
+from kakera.formats.tokens.store import Kind, PoolName
+from kakera.inputs import InputSpec
+from kakera.machine import usable_cores
+from kakera.option_fields import AUTO, or_none
+from kakera.training.options import FitOptions
+from kakera.training.recipes import build
+
+if TYPE_CHECKING:
+    from kakera.formats.bundle import Pretrained
+
+FEW = 256  # up to this number of files, reading them takes less time than starting processes
+
+
+@dataclass(frozen=True, eq=False)
+class FitSetup:
+    """The options, the opened data and the encoder of a fit. See `open_setup`."""
+
+    options: FitOptions
+    dataset: Dataset
+    encoder: FrozenEncoder
+    train: Dataset
+    """The labelled training files to use."""
+    part: str
+    """Name of the part to evaluate on: "test" or "val"."""
+    test: Dataset
+    """The labelled files of that part."""
+    train_keys: tuple[Key, ...]
+    test_keys: tuple[Key, ...]
+    """The keys of these files in the token cache."""
+    leaked: tuple[str, ...] = ()
+    """Warnings about files that are in both parts."""
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The tokens to compute: those of the last layer for each pooling that is tried, or rejects files."""
+        return tuple((-1, pool) for pool in dict.fromkeys((*self.pools, self.rejects_on)))
+
+    @property
+    def pools(self) -> tuple[PoolName, ...]:
+        """The poolings that the head may read."""
+        return self.encoder.pools if self.options.pool == AUTO else (self.options.pool,)
+
+    @property
+    def rejects_on(self) -> PoolName:
+        """The pooling for "none of these"."""
+        return rejection_pool(self.encoder.class_tokens)
+
+    @property
+    def inputs(self) -> InputSpec:
+        """The input specification of the classifier."""
+        inputs = self.encoder.inputs
+        return replace(inputs, values=self.dataset.ranges) if inputs.sound is None else inputs
+
+    @property
+    def workers(self) -> int:
+        """The number of processes that read files: one per core, none for few files or for arrays."""
+        if self.options.workers != AUTO:
+            return self.options.workers
+        held = self.dataset.pictures.in_memory or len(self.train) + len(self.test) <= FEW
+        return 0 if held else usable_cores()
+
+    def warnings(self) -> list[str]:
+        """Return warnings about the labels and the test part, one sentence each."""
+        return [*data_warnings(self.dataset), *self.leaked]
+
+    def with_fewer(self, count: int) -> FitSetup:
+        """Return the same with `count` labelled training files, equally from each class."""
+        assert self.train.labels is not None
+        rows = few(self.train.labels, count, self.options.label_seed)
+        return self.take(rows, np.arange(len(self.test)))
+
+    def take(self, train: NDArray[np.int64], test: NDArray[np.int64]) -> FitSetup:
+        """Return the same with these rows of the training files and of the test files."""
+        return replace(
+            self,
+            train=self.train.take(train),
+            test=self.test.take(test),
+            train_keys=tuple(self.train_keys[row] for row in train.tolist()),
+            test_keys=tuple(self.test_keys[row] for row in test.tolist()),
+        )
+
+
+def open_setup(
+    data: str | Path | Dataset,
+    given: Mapping[str, Any],
+    loaded: Callable[[], Pretrained] | None = None,
+) -> FitSetup:
+    """Open data and encoder; `given` are the passed options, `loaded` is as in `open_encoder`.
+
+    Raises DataError for data without labels, with labels of one class only, or of another kind than the
+    encoder; OptionError, RunError.
+
+    Example:
+
+        >>> from kakera import InputSpec, ViT
+        >>> from kakera.formats.bundle import Pretrained
+        >>> encoder = ViT("nano", channels=1, image_size=28)
+        >>> Pretrained(encoder, InputSpec(1, 28, 28, (0.5,), (0.5,))).save("run")
+        >>> setup = open_setup("demo", {"init_from": "run", "labels": 100})
+        >>> len(setup.train), setup.part, len(setup.test)
+        (100, 'test', 1500)
+    """
+    name = data.name if isinstance(data, Dataset) else str(data)
+    given = {each: value for each, value in given.items() if value not in (None, AUTO)} | {"data": name}
+    for option in ("image_size", "channels", "crop_pct"):
+        if option in given:
+            do = "leave it out, or use kakera finetune"
+            raise OptionError(option, got=given[option], expected="nothing: the encoder has its own", do=do)
+    options = build(FitOptions, given)
+    if not options.init_from:
+        raise OptionError("init_from", got="nothing", expected="a run folder", do="add --init-from RUN")
+    encoder = open_encoder(options.init_from, loaded)
+    if options.pool != AUTO and options.pool not in encoder.pools and not encoder.class_tokens:
+        got, expected = f"{options.pool} for an encoder without class token", " or ".join(encoder.pools)
+        raise OptionError("pool", got=got, expected=expected, do="choose one of these, or leave it out")
+    dataset = _opened(data, options, encoder.inputs)
+    require_labels(dataset)
+    train = labelled_part(dataset, "train")
+    assert train.labels is not None
+    if options.labels:
+        train = train.take(few(train.labels, options.labels, options.label_seed))
+    _require_two(train)
+    part, test = held_out(dataset)
+    pairs = leak_warning(leaks(train, test), measured_part(dataset), dataset.kind)
+    keys = tuple(file_keys(train)), tuple(file_keys(test))
+    return FitSetup(options, dataset, encoder, train, part, test, *keys, tuple(pairs))
+
+
+def _opened(data: str | Path | Dataset, options: FitOptions, start: InputSpec) -> Dataset:
+    bits, bounds = or_none(options.bits) or 0, or_none(options.value_range) or ()
+    ranges = value_range.range_from_options(bits, bounds) or start.values
+    labels = label_options(options, data)
+    if isinstance(data, Dataset):
+        dataset = with_task(data, labels["task"])
+        if ranges:
+            known = {kind for kind, *_ in ranges}
+            dataset = dataset.with_ranges((*ranges, *(one for one in data.ranges if one[0] not in known)))
+    else:
+        kind = chosen_kind(options, str(data), start)
+        channels = None if start.sound else start.channels
+        dataset = open_dataset(data, channels=channels, seed=options.seed, kind=kind, ranges=ranges, **labels)
+    require_same_kind(dataset, start)
+    if dataset.sounds is not None and start.sound is not None:
+        return replace(dataset, pictures=dataset.sounds.with_spec(start.sound))
+    return dataset.with_channels(start.channels)
+
+
+def _require_two(train: Dataset) -> None:
+    """Raise DataError if all labels are of one class, so that there is nothing to tell apart."""
+    labels = train.labels
+    if labels is None or train.regression or train.multi_label:
+        return
+    known = np.unique(labels)
+    if len(known) < 2:
+        name, do = train.classes[int(known[0])], "label files of a second class, or use more --labels"
+        got = f"{len(labels)} training labels, all of class {name}"
+        raise DataError(train.name, got=got, expected="labels of two or more classes", do=do)

@@ -1,0 +1,217 @@
+"""A frozen encoder as arrays: its description, its tensors, and its key in the token cache.
+
+A run folder of kakera is read without torch, which takes a second to import. Every other source is loaded
+with torch first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.numpy import save
+
+from kakera.data.dataset import Dataset
+from kakera.formats.tokens.store import PoolName
+from kakera.inputs import InputSpec
+from kakera.storage import write_atomically
+
+if TYPE_CHECKING:
+    from kakera.formats.bundle import Pretrained
+
+FORMAT, CHECKSUM = 2, "sha256"  # the current format of kakera.json; the checksum of model.safetensors
+PARTS = {"mae": "encoder.", "classifier": "encoder.", "encoder": ""}
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class FrozenEncoder:
+    """An encoder whose weights do not change. See `open_encoder`."""
+
+    config: Mapping[str, Any]
+    """The entries of `kakera.json` about the encoder."""
+    inputs: InputSpec
+    tensors: Arrays
+    """The weights by their names in a Vision Transformer."""
+    load: Callable[[], Pretrained]
+    """Function that returns the model, with torch."""
+    license: str = ""
+    """Licence of the weights, if known; see `Pretrained.license`."""
+
+    @property
+    def width(self) -> int:
+        """The length of a token."""
+        return int(self.config["config"]["width"])
+
+    @property
+    def depth(self) -> int:
+        """The number of layers."""
+        return int(self.config["config"]["depth"])
+
+    @property
+    def class_tokens(self) -> int:
+        """The number of class tokens; 0 for an encoder without."""
+        return int(self.config["config"].get("class_tokens", 1))
+
+    @property
+    def pools(self) -> tuple[PoolName, ...]:
+        """The poolings that a head on these tokens may read, without those of distilled networks."""
+        if self.class_tokens:
+            return ("class", "mean", "class and mean")
+        return ("mean", "attention") if self.config["config"].get("attention_pool") else ("mean",)
+
+    def key(self, dataset: Dataset) -> str:
+        """Return the key of its tokens for files that are read as those of `dataset`, 32 hex digits.
+
+        It covers weights, configuration, input specification, channels, value ranges and the decoder.
+        """
+        import PIL
+
+        digest = hashlib.blake2b(digest_size=16)
+        reading = [dataset.channels, dataset.ranges, PIL.__version__, "float32"]
+        for values in (dict(self.config), self.inputs.to_json(), reading):
+            digest.update(json.dumps(values, sort_keys=True).encode())
+        digest.update(checksum(self.tensors, {}).encode())
+        return digest.hexdigest()
+
+
+def open_encoder(source: str | Path, loaded: Callable[[], Pretrained] | None = None) -> FrozenEncoder:
+    """Return the encoder of a run, or of weights of another library.
+
+    `loaded` returns the model of another source than a run; by default it is `kakera.load`. Raises RunError
+    for a source that is no readable model, and for a CNN, which has no tokens.
+
+    Example:
+
+        >>> from kakera import InputSpec, ViT
+        >>> from kakera.formats.bundle import Pretrained
+        >>> Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,))).save("run")
+        >>> open_encoder("run").width
+        64
+    """
+    found = _native(Path(source))
+    if found is not None:
+        return found
+    from kakera.formats.load import load
+
+    return encoder_of(loaded() if loaded is not None else load(source))
+
+
+def encoder_of(saved: Pretrained) -> FrozenEncoder:
+    """Return the encoder of a loaded model. Raises RunError for a CNN.
+
+    Example:
+
+        >>> from kakera import InputSpec, ViT
+        >>> from kakera.formats.bundle import Pretrained
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> encoder_of(saved).depth
+        3
+    """
+    described, state = saved.encoder.describe(), saved.encoder.state_dict()
+    tensors = {name: values.detach().float().cpu().numpy() for name, values in state.items()}
+    config = {name: value for name, value in described.items() if name != "kind"}
+    return FrozenEncoder(json.loads(json.dumps(config)), saved.inputs, tensors, lambda: saved, saved.license)
+
+
+def _native(folder: Path) -> FrozenEncoder | None:
+    """Return the encoder of a run folder of the current format; None for everything else or unusual."""
+    try:
+        content = json.loads((folder / "kakera.json").read_text())
+        if content["format"] != FORMAT or content["kind"] not in PARTS:
+            return None
+        if not checksum_of(folder / "model.safetensors"):
+            return None
+        tensors, _ = read_arrays(folder / "model.safetensors")
+        part = PARTS[content["kind"]]
+        own = {name.removeprefix(part): each for name, each in tensors.items() if name.startswith(part)}
+        if not all(each.dtype == np.float32 and np.isfinite(each).all() for each in own.values()):
+            return None
+        config = {name: content[name] for name in ("config", "learned_positions")}
+        inputs = InputSpec.from_json(content["inputs"])
+    except Exception:  # `load` reads it again, and names what is wrong
+        return None
+
+    @cache
+    def loaded() -> Pretrained:
+        from kakera.formats.load import load
+
+        return load(folder)
+
+    return FrozenEncoder(config, inputs, own, loaded, str(content.get("license", "")))
+
+
+def checksum(tensors: Arrays, texts: Mapping[str, str]) -> str:
+    """Return the SHA-256 of arrays and texts, as `kakera.formats.checksum.digest` of the same tensors.
+
+    Example:
+
+        >>> import torch
+        >>> from kakera.formats.checksum import digest
+        >>> checksum({"bias": np.zeros(2, np.float32)}, {}) == digest({"bias": torch.zeros(2)}, {})
+        True
+    """
+    found = hashlib.sha256()
+    for name, text in sorted(texts.items()):
+        found.update(f"{name}={text}\0".encode())
+    for name, array in sorted(tensors.items()):
+        found.update(f"{name} torch.{array.dtype.name} {tuple(array.shape)}\0".encode())
+        found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return found.hexdigest()
+
+
+def write_arrays(path: Path, arrays: Arrays, texts: Mapping[str, str] | None = None) -> str:
+    """Write a safetensors file with texts and a checksum, atomically; return the checksum.
+
+    Raises StorageError.
+
+    Example:
+
+        >>> seal = write_arrays(Path("head.safetensors"), {"bias": np.zeros(2, np.float32)}, {"kind": "head"})
+        >>> read_arrays(Path("head.safetensors"))
+        ({'bias': array([0., 0.], dtype=float32)}, {'kind': 'head'})
+        >>> checksum_of(Path("head.safetensors")) == seal
+        True
+    """
+    plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    seal = checksum(plain, texts or {})
+    write_atomically(path, save(plain, {**(texts or {}), CHECKSUM: seal}))
+    return seal
+
+
+def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Return arrays and texts of a file of `write_arrays`. Raises ValueError if it is damaged, and OSError.
+
+    See `write_arrays`.
+    """
+    try:
+        with safe_open(path, framework="np") as file:
+            texts = dict(file.metadata() or {})
+            arrays = {name: file.get_tensor(name) for name in sorted(file.keys())}
+    except OSError:
+        raise
+    except Exception as error:  # safetensors raises errors of different types
+        raise ValueError(str(error).splitlines()[0]) from error
+    if texts.pop(CHECKSUM, None) != checksum(arrays, texts):
+        raise ValueError("its content does not match its checksum")
+    return arrays, texts
+
+
+def checksum_of(path: Path) -> str:
+    """Return the checksum in the header of a safetensors file of kakera; "" without one.
+
+    See `write_arrays`.
+    """
+    try:
+        with safe_open(path, framework="np") as file:
+            return str((file.metadata() or {}).get(CHECKSUM, ""))
+    except Exception:  # no file, or a damaged one
+        return ""
