@@ -2,6 +2,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from kakera.errors import DataError, KakeraError, OptionError, RunError
 from kakera.formats.bundle import Pretrained
 from kakera.formats.native import load_model
 from kakera.inputs import InputSpec
+from kakera.model.configs import vit_config
 from tests.small import folder, pictures
 from tests.training.songs import songs
 
@@ -324,3 +326,29 @@ def test_a_probe_reads_the_tokens_that_a_fit_has_computed(
     monkeypatch.setattr("kakera.formats.features.each_features", refused)
     found = kakera.probe(data, init_from=start, labels=0, probes="ridge", finetune=False)
     assert len(found.results) == 2
+
+
+@pytest.mark.parametrize(("pooled", "pools"), [(False, {"mean"}), (True, {"mean", "attention"})])
+def test_an_encoder_without_class_token_is_fitted_on_the_tokens_that_it_has(
+    tmp_path: Path, *, pooled: bool, pools: set[str]
+) -> None:
+    config = replace(vit_config("nano"), class_tokens=0, attention_pool=pooled)
+    network = kakera.ViT(config, channels=1, image_size=28, seed=0)
+    saved = Pretrained(network, InputSpec(1, 28, 28, (0.3,), (0.3,)), license="cc-by-nc-4.0")
+    saved.save(tmp_path / "start")
+    data = some()
+    found = kakera.fit(data, init_from=tmp_path / "start", out=tmp_path / "run", **QUIET)
+    facts = json.loads((tmp_path / "run" / "fit.json").read_text())
+    assert {row["pool"] for row in facts["tried"]} == pools
+    assert kakera.load(tmp_path / "run").license == "cc-by-nc-4.0"
+    rows = found.saved.predict_proba(data.part("test"))
+    assert found.evaluation is not None
+    assert found.evaluation.accuracy == pytest.approx(
+        (rows.argmax(axis=1) == data.part("test").labels).mean()
+    )
+    rejected = [one for one in kakera.predict(tmp_path / "run", data.part("test"), reject=0.5)]
+    assert len(rejected) == len(data.part("test"))
+    with pytest.raises(
+        OptionError, match="pool: got class for an encoder without class token, expected mean"
+    ):
+        kakera.fit(data, init_from=tmp_path / "start", out=tmp_path / "other", pool="class", **QUIET)
