@@ -157,6 +157,56 @@ def test_another_architecture_is_named_in_one_line(
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("case", "more", "said"),
+    [
+        ("DINOv3", {"rope_type": "cat"}, "rope_type: got cat, expected dinov3"),
+        ("DINOv3", {"rope_grid_offset": 0.1}, "rope_grid_offset: got 0.1"),
+        ("DINOv3", {"rope_grid_indexing": "xy"}, "rope_grid_indexing: got xy"),
+        ("DINOv3", {"rope_rotate_half": False}, "rope_rotate_half: got False"),
+        ("DINOv3", {"use_rot_pos_emb": False}, "use_rot_pos_emb: got False"),
+        ("DINOv3", {"use_post_norm": True}, "use_post_norm: got True"),
+        ("DINOv3", {"dynamic_img_pad": True, "img_size": 14}, "dynamic_img_pad"),
+        ("pooling without registers", {"pool_include_prefix": True}, "pooled beside the patches"),
+        ("CLIP", {"norm_layer": "rmsnorm"}, "norm_layer: got rmsnorm, expected layernorm"),
+    ],
+)
+def test_options_that_change_no_tensor_but_the_outputs_of_timm_are_refused(
+    case: str, more: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    args = {**CONFIGS[case]["model_args"], **more}
+    with pytest.raises(RunError) as raised:
+        load(folder(case, tmp_path, model_args=args))
+    assert said in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_test_vit3_pools_its_register_beside_the_patches_and_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="test_vit3.*pooled beside the patches"):
+        load(folder("pooling without registers", tmp_path, architecture="test_vit3"))
+
+
+def test_the_base_of_rotary_positions_is_that_of_the_configuration(tmp_path: Path) -> None:
+    args = {**CONFIGS["DINOv3"]["model_args"], "rope_temperature": 50.0}
+    assert load(folder("DINOv3", tmp_path, model_args=args)).encoder.config.rotary == 50.0
+
+
+@pytest.mark.parametrize(
+    ("architecture", "more", "expected"),
+    [
+        ("vit_base_patch16_clip_224", {}, 1e-5),
+        ("vit_base_patch16_clip_224", {"norm_layer": "layernorm"}, 1e-6),
+        ("vit_base_patch16_224", {"pre_norm": True}, 1e-6),
+    ],
+)
+def test_the_epsilon_of_the_norms_is_that_of_timm(
+    architecture: str, more: dict[str, Any], expected: float, tmp_path: Path
+) -> None:
+    args = {**CONFIGS["CLIP"]["model_args"], **more}
+    ours = load(folder("CLIP", tmp_path, architecture=architecture, model_args=args))
+    assert ours.encoder.config.block.epsilon == expected
+
+
 def test_a_state_dict_of_dinov3_alone_is_read(tmp_path: Path) -> None:
     file = tmp_path / "dinov3.safetensors"
     save_file(wider("DINOv3, encoder"), file)

@@ -20,7 +20,7 @@ from kakera.formats.build import without_memory
 from kakera.formats.bundle import Pretrained
 from kakera.formats.description import inputs_of, thresholds_of
 from kakera.formats.doubts import activation_warning
-from kakera.formats.fields import flag, numbers, whole
+from kakera.formats.fields import flag, number, numbers, whole
 from kakera.formats.foreign import mae
 from kakera.formats.foreign.image_processors import CLIP, whole_patches
 from kakera.formats.foreign.timm_architectures import (
@@ -29,6 +29,7 @@ from kakera.formats.foreign.timm_architectures import (
     activation_of,
     epsilon_of,
     heads_of,
+    require_known_args,
 )
 from kakera.formats.foreign.transformers_names import TOKENS
 from kakera.formats.names import ROW, ROWS, Row, with_prefix
@@ -158,6 +159,7 @@ def _build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], source: str
     model_args, own = config.get("model_args") or {}, current(config.get("kakera") or {})
     architecture = str(config.get("architecture", ""))
     _require_known(tensors, architecture)
+    require_known_args(model_args, architecture, tensors, config.get("global_pool"))
     shape, notes = _shape(tensors, model_args, architecture)
     inputs, assumed = _inputs(tensors, config, own, shape)
     encoder = ViT(shape, channels=inputs.channels, image_size=inputs.size, learned=True)
@@ -215,7 +217,7 @@ def _shape(
     split, leave = "blocks.0.mlp.fc1_g.weight" in tensors, tensors["blocks.0.mlp.fc2.weight"].shape
     gated = split or tensors["blocks.0.mlp.fc1.weight"].shape[0] == 2 * leave[1]
     kind = BlockConfig(
-        epsilon=epsilon_of(architecture, tensors),
+        epsilon=epsilon_of(architecture, tensors, model_args),
         qkv_bias="blocks.0.attn.qkv.bias" in tensors,
         activation="gelu" if gated else activation_of(model_args, architecture),
         layer_scale="blocks.0.ls1.gamma" in tensors or "blocks.0.gamma_1" in tensors,
@@ -223,6 +225,7 @@ def _shape(
     ).ratio_of(leave[1], width)
     depth, sides = mae.depth_of(tensors, "blocks."), (patch[0], patch[1])
     class_tokens, registers = _prefix(tensors)
+    base = number("rope_temperature", model_args.get("rope_temperature", ROTARY), positive=True)
     shape = ViTConfig(
         width,
         depth,
@@ -234,7 +237,7 @@ def _shape(
         class_tokens=class_tokens,
         norm_pre="norm_pre.weight" in tensors,
         attention_pool="attn_pool.latent" in tensors,
-        rotary=0.0 if "pos_embed" in tensors else ROTARY,
+        rotary=0.0 if "pos_embed" in tensors else base,
     )
     return shape, notes
 
@@ -265,6 +268,9 @@ def _inputs(
             )
         size, notes = [round(square**0.5) * side for side in patch], ("square pictures assumed",)
     (height, width), cut = whole_patches((size, size) if isinstance(size, int) else (size[0], size[1]), patch)
+    if cut and model_args.get("dynamic_img_pad"):
+        got, expected = f"padding of {size} pixels to whole patches", "a size of whole patches"
+        raise OptionError("dynamic_img_pad", got=got, expected=expected, do="correct img_size")
     notes += cut
     if rows and rows - Grid.cover((height, width), patch).count not in (0, 1, first):
         do = "use config.json and weights of the same model"

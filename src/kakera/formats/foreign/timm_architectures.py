@@ -38,6 +38,17 @@ TANH = (
 # Parts of names of architectures with rotary or relative positions that kakera does not compute.
 OTHER_POSITIONS = ("_rope_", "eva02", "vit_pe_", "relpos", "rpn")
 ROTARY = 100.0  # base of DINOv3's rotary positions
+# Options of timm that change what a model computes but none of its tensors, with the values that kakera has.
+KNOWN_VALUES: dict[str, tuple[Any, ...]] = {
+    "norm_layer": (None, "layernorm", "layernormfp32"),
+    "rope_type": ("dinov3",),
+    "rope_grid_offset": (0,),
+    "rope_grid_indexing": ("ij",),
+    "rope_rotate_half": (True,),
+    "use_rot_pos_emb": (True,),
+    "use_post_norm": (False,),
+}
+PREFIX_POOLED = ("test_vit3",)  # architectures that pool registers beside the patches
 
 
 def heads_of(width: int, architecture: str = "") -> int:
@@ -78,14 +89,45 @@ def activation_of(model_args: Mapping[str, Any], architecture: str) -> Activatio
     return "gelu_tanh" if any(name in architecture for name in TANH) else "gelu"
 
 
-def epsilon_of(architecture: str, tensors: Collection[str]) -> float:
+def require_known_args(
+    model_args: Mapping[str, Any], architecture: str, tensors: Collection[str], pooling: object = None
+) -> None:
+    """Raise OptionError for options with which timm computes something else from the same tensors.
+
+    `pooling` is the `global_pool` of the configuration. timm's Eva class, which has DINOv3, always gives all
+    tokens to its attention pooling.
+
+    Example:
+
+        >>> require_known_args({"rope_type": "dinov3", "num_heads": 3}, "vit_small_patch16_dinov3", ())
+    """
+    for name, known in KNOWN_VALUES.items():
+        if model_args.get(name, known[0]) not in known:
+            expected = " or ".join(str(value) for value in known if value is not None)
+            raise OptionError(name, got=str(model_args[name]), expected=expected, do="choose another model")
+    prefix = any(name in tensors for name in ("cls_token", "reg_token", "dist_token"))
+    pooled = model_args.get("pool_include_prefix", architecture.startswith(PREFIX_POOLED))
+    eva = "attn_pool.latent" in tensors and "pos_embed" not in tensors
+    if prefix and ((pooled and pooling != "token") or eva):
+        got, expected = "class token or registers pooled beside the patches", "only patches"
+        raise OptionError("pooling", got=got, expected=expected, do="choose another model")
+
+
+def epsilon_of(
+    architecture: str, tensors: Collection[str], model_args: Mapping[str, Any] | None = None
+) -> float:
     """Return the epsilon of the norms: 1e-5 in CLIP and DINOv3, 1e-6 in timm's other Vision Transformers.
+
+    It is 1e-6 too if `model_args` name the norm. Without a name of the architecture, CLIP and DINOv3 are
+    known by their tensors.
 
     Example:
 
         >>> epsilon_of("vit_base_patch16_clip_224", ()), epsilon_of("vit_base_patch16_224", ())
         (1e-05, 1e-06)
     """
-    eva = architecture.startswith("eva")
-    clip = "norm_pre.weight" in tensors or ("_clip_" in architecture and not eva)
+    if (model_args or {}).get("norm_layer"):
+        return 1e-6
+    named = "_clip_" in architecture and not architecture.startswith("eva")
+    clip = named or (not architecture and "norm_pre.weight" in tensors)
     return 1e-5 if clip or "dinov3" in architecture or ("pos_embed" not in tensors and tensors) else 1e-6
