@@ -41,6 +41,10 @@ MODELS: dict[str, tuple[Make, Pooling | None]] = {
         lambda: hf.Tipsv2VisionModel(hf.Tipsv2VisionConfig(**RATIO, use_swiglu_ffn=True)),
         "class",
     ),
+    "TIPSv2, no registers": (
+        lambda: hf.Tipsv2VisionModel(hf.Tipsv2VisionConfig(**RATIO, num_register_tokens=0)),
+        "class",
+    ),
     "CLIP": (lambda: hf.CLIPVisionModel(hf.CLIPVisionConfig(**SMALL)), "class"),
     "CLIP, exact GELU": (
         lambda: hf.CLIPVisionModel(hf.CLIPVisionConfig(**SMALL, hidden_act="gelu")),
@@ -256,6 +260,9 @@ WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
     ),
     "registers": ("DINOv3", {"num_register_tokens": 1}, "register_tokens of shape 3 x 24"),
     "angles": ("DINOv3", {"num_attention_heads": 4}, "a multiple of 4 for rotary positions"),
+    "negative base": ("DINOv3", {"rope_theta": -1}, "rope_theta: got -1, expected a positive number"),
+    "no biases": ("DINOv3", {"query_bias": False, "value_bias": False}, "k_proj.bias"),
+    "no query biases": ("TIPSv2", {"qkv_bias": False}, "unknown"),
 }
 
 
@@ -269,6 +276,41 @@ def test_a_configuration_of_another_model_is_one_line(case: str, tmp_path: Path)
         load(tmp_path)
     assert words in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("CLIP", "pre_layrnorm.weight pre_layrnorm.bias"),
+        ("CLIP", "q_proj.bias k_proj.bias v_proj.bias"),
+        ("SigLIP", "q_proj.bias k_proj.bias v_proj.bias"),
+        ("TIPSv2", "attn.qkv.bias"),
+        ("TIPSv2", "ls1.gamma ls2.gamma"),
+        ("DINOv3", "lambda1"),
+        ("DINOv3", "layer.1.attention.q_proj.bias"),
+        ("DINOv3", "layer.1.attention.o_proj.bias"),
+        ("DINOv3", "layer.1.mlp.up_proj.bias"),
+    ],
+)
+def test_tensors_that_transformers_would_draw_at_random_are_not_left_out_in_silence(
+    name: str, end: str, tmp_path: Path
+) -> None:
+    made(name).save_pretrained(tmp_path)
+    file = tmp_path / "model.safetensors"
+    left = {key: t for key, t in load_file(file).items() if not key.endswith(tuple(end.split()))}
+    save_file(left, file)
+    _, report = type(MODELS[name][0]()).from_pretrained(tmp_path, output_loading_info=True)
+    assert report["missing_keys"]
+    with pytest.raises(RunError, match="missing|unknown"):
+        load(tmp_path)
+
+
+def test_an_unknown_tensor_beside_the_vision_encoder_is_refused(tmp_path: Path) -> None:
+    drawn(WHOLE["CLIP"]()).save_pretrained(tmp_path)
+    file = tmp_path / "model.safetensors"
+    save_file({**load_file(file), "adapter.weight": torch.ones(2)}, file)
+    with pytest.raises(RunError, match="adapter.weight"):
+        load(tmp_path)
 
 
 def test_a_classifier_of_clip_is_refused_in_one_line(tmp_path: Path) -> None:

@@ -254,7 +254,9 @@ def activation_of(name: object) -> Activation:
         'gelu_tanh'
     """
     if not isinstance(name, str) or name not in ACTIVATIONS:
-        raise OptionError("hidden_act", got=name, expected=", ".join(ACTIVATIONS), do="choose another model")
+        raise OptionError(
+            "hidden_act", got=str(name), expected=", ".join(ACTIVATIONS), do="choose another model"
+        )
     return ACTIVATIONS[name]
 
 

@@ -36,6 +36,8 @@ from kakera.formats.foreign.vision_names import (
     DROPPED,
     HEAD,
     LISTS,
+    MAP_BIASES,
+    QKV_BIASES,
     TIPSV2,
     with_biases,
     with_split_projection,
@@ -48,6 +50,8 @@ from kakera.model.positions import Resampling
 from kakera.model.vit import ViT
 
 PREFIX = "vision_model."
+TEXTS = ("text_model.", "text_projection.", "visual_projection.", "logit_scale", "logit_bias")
+"""Starts of the names of tensors that belong to a text encoder, or to the space of the texts."""
 _COMMON = {
     "hidden_size": 768,
     "intermediate_size": 3072,
@@ -77,28 +81,39 @@ class Kind:
     defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
     class_tokens: int = 0
     resampling: Resampling = "bicubic"
-    prepare: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] = with_split_projection
-    """A function that changes tensors which no row can express."""
+    prepare: Callable[[Mapping[str, Tensor], Mapping[str, Any]], dict[str, Tensor]] = with_split_projection
+    """A function that changes tensors, for a configuration, which no row can express."""
     gated: tuple[Row, ...] = ()
     """The rows of an encoder with gated MLPs, if they differ."""
+    norm_pre: bool = False
+    layer_scale: bool = False
 
 
 KINDS: dict[str, Kind] = {
     "clip_vision_model": Kind(
-        CLIP, {"patch_size": 32, "layer_norm_eps": 1e-5, "hidden_act": "quick_gelu"}, class_tokens=1
+        CLIP,
+        {"patch_size": 32, "layer_norm_eps": 1e-5, "hidden_act": "quick_gelu"},
+        class_tokens=1,
+        norm_pre=True,
     ),
     "siglip_vision_model": Kind(CLIP),
     "siglip2_vision_model": Kind(LISTS, {"num_patches": 256}, resampling="bilinear"),
     "tipsv2_vision_model": Kind(
-        TIPSV2, {**_TIPS, "mlp_ratio": 4, "use_swiglu_ffn": False}, class_tokens=1, resampling="bilinear"
+        TIPSV2,
+        {**_TIPS, "mlp_ratio": 4, "use_swiglu_ffn": False, "qkv_bias": True},
+        class_tokens=1,
+        resampling="bilinear",
+        layer_scale=True,
     ),
     "dinov3_vit": Kind(
         DINOV3,
         {"hidden_size": 384, "intermediate_size": 1536, "num_attention_heads": 6, "layer_norm_eps": 1e-5}
-        | {"hidden_act": "gelu", "rope_theta": 100.0, "use_gated_mlp": False},
+        | {"hidden_act": "gelu", "rope_theta": 100.0, "use_gated_mlp": False}
+        | MAP_BIASES,
         class_tokens=1,
         prepare=with_biases,
         gated=DINOV3_GATED,
+        layer_scale=True,
     ),
 }
 WHOLE = {"clip": "clip_vision_model", "siglip": "siglip_vision_model", "siglip2": "siglip2_vision_model"}
@@ -122,8 +137,9 @@ def read(
     """
     model_type = str(config["model_type"])
     kind = KINDS[WHOLE.get(model_type, model_type)]
-    left = kind.prepare(_vision_only(tensors))
+    left = _vision_only(tensors)
     with without_memory(source, expected=f"the configuration of {model_type}", do="correct it"):
+        left = kind.prepare(left, config)
         saved = _build(config, preprocessing, left, projected="visual_projection.weight" in tensors)
     ours, shape = saved.model.prefix, saved.encoder.config
     rows = kind.gated if shape.block.gated and kind.gated else kind.rows
@@ -138,11 +154,8 @@ def read(
 
 
 def _vision_only(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors of the vision encoder and a head, without `vision_model.`."""
-    if not any(name.startswith(PREFIX) for name in tensors):
-        return dict(tensors)
-    kept = {name.removeprefix(PREFIX): t for name, t in tensors.items() if name.startswith(PREFIX)}
-    return kept | {name: t for name, t in tensors.items() if name.startswith("classifier.")}
+    """Return the tensors without those of the text encoder, and without `vision_model.` in their names."""
+    return {name.removeprefix(PREFIX): t for name, t in tensors.items() if not name.startswith(TEXTS)}
 
 
 def _build(
@@ -210,12 +223,13 @@ def _shape(values: Mapping[str, Any], kind: Kind, tensors: Mapping[str, Tensor])
     if "use_gated_mlp" in values and gated != (act == "silu"):
         expected = "silu with use_gated_mlp, and gelu without"
         raise OptionError("hidden_act", got=act, expected=expected, do="choose another model")
-    biased = any(name.endswith((".q_proj.bias", ".qkv.bias")) for name in tensors)
+    optional = [name for name in ("qkv_bias", *QKV_BIASES) if name in kind.defaults]
+    biased = not optional or any(flag(name, values[name]) for name in optional)
     block = BlockConfig(
         epsilon=number("layer_norm_eps", values["layer_norm_eps"], positive=True),
         qkv_bias=biased,
         activation="gelu" if gated else activation_of(act),
-        layer_scale=any(name.endswith((".ls1.gamma", ".layer_scale1.lambda1")) for name in tensors),
+        layer_scale=kind.layer_scale,
         gated=gated,
     ).ratio_of(inside, width)
     return ViTConfig(
@@ -227,9 +241,9 @@ def _shape(values: Mapping[str, Any], kind: Kind, tensors: Mapping[str, Tensor])
         block,
         whole("num_register_tokens", values["num_register_tokens"], least=0),
         class_tokens=kind.class_tokens,
-        norm_pre=any(name.startswith("pre_layrnorm.") for name in tensors),
+        norm_pre=kind.norm_pre,
         attention_pool="head.probe" in tensors,
-        rotary=number("rope_theta", values.get("rope_theta", 0.0)),
+        rotary=number("rope_theta", values["rope_theta"], positive=True) if "rope_theta" in values else 0.0,
     )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
+from kakera.formats.fields import flag
 from kakera.formats.foreign.transformers_names import TOKENS
 from kakera.formats.names import CONVOLUTION, ROW, ROWS, Row, with_prefix
 
@@ -71,44 +73,54 @@ DINOV3 = (
 _GATED = Row("mlp.up.*", ("mlp.gate_proj.*", "mlp.up_proj.*"))
 DINOV3_GATED = (*_DINOV3, *with_prefix("layers.{}.", "layer.{}.", (*_DINOV3_LAYER, _GATED)))
 HEAD = (Row("head.*", "classifier.*"),)
-DROPPED = ("mask_token", "embeddings.mask_token", "embeddings.position_ids", "visual_projection.*")
+DROPPED = ("mask_token", "embeddings.mask_token", "embeddings.position_ids")
 
 
-_QKV, _OTHERS = ("q_proj", "k_proj", "v_proj"), ("o_proj", "gate_proj", "up_proj", "down_proj")
+QKV_BIASES = ("query_bias", "key_bias", "value_bias")
+MAP_BIASES = {**dict.fromkeys(QKV_BIASES, True), "key_bias": False, "proj_bias": True, "mlp_bias": True}
+"""The biases of DINOv3's maps that transformers assumes."""
+_MAPS = {name: (f"{name[0]}_proj",) for name in QKV_BIASES}
+_MAPS |= {"proj_bias": ("o_proj",), "mlp_bias": ("gate_proj", "up_proj", "down_proj")}
 
 
-def with_biases(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return DINOv3's tensors with biases of zero where its maps have none: they change no output.
+def with_biases(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return DINOv3's tensors with biases of zero for the maps that have none by its configuration.
 
-    Its keys have no bias. If queries and values have none either, nothing is added to them. Empty registers
+    They change no output. If queries, keys and values have no bias, nothing is added to them. Empty registers
     are left out, and the name that the layers have in memory becomes the one of files.
 
     Example:
 
         >>> import torch
         >>> names = ("q_proj.bias", "q_proj.weight", "k_proj.weight", "v_proj.bias", "v_proj.weight")
-        >>> sorted(with_biases({f"layer.0.attention.{name}": torch.zeros(1) for name in names}))[:2]
+        >>> tensors = {f"layer.0.attention.{name}": torch.zeros(1) for name in names}
+        >>> sorted(with_biases(tensors, {}))[:2]
         ['layer.0.attention.k_proj.bias', 'layer.0.attention.k_proj.weight']
     """
     result = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if tensor.numel()}
-    biased = any(name.endswith(f"{part}.bias") for part in _QKV for name in result)
+    present = {name: flag(name, config.get(name, assumed)) for name, assumed in MAP_BIASES.items()}
+    biased = any(present[name] for name in QKV_BIASES)
+    absent = [name for name, given in present.items() if not given and (biased or name not in QKV_BIASES)]
+    plain = [part for name in absent for part in _MAPS[name]]
     for name, tensor in list(result.items()):
         path = name.split(".")
-        if path[-1] == "weight" and path[-2] in (*_OTHERS, *(_QKV if biased else ())):
+        if path[-1] == "weight" and path[-2] in plain:
             result.setdefault(f"{name.removesuffix('weight')}bias", tensor.new_zeros(len(tensor)))
     return result
 
 
-def with_split_projection(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def with_split_projection(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> dict[str, Tensor]:
     """Return the tensors with the joined map of SigLIP's head as two: queries, and keys with values.
+
+    Empty registers are left out. The configuration changes nothing here.
 
     Example:
 
         >>> import torch
-        >>> sorted(with_split_projection({"head.attention.in_proj_bias": torch.zeros(6)}))
+        >>> sorted(with_split_projection({"head.attention.in_proj_bias": torch.zeros(6)}, {}))
         ['head.attention.kv.bias', 'head.attention.q.bias']
     """
-    result = dict(tensors)
+    result = {name: tensor for name, tensor in tensors.items() if tensor.numel()}
     for kind in ("weight", "bias"):
         joined = result.pop(f"head.attention.in_proj_{kind}", None)
         if joined is not None:
