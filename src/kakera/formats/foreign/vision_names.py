@@ -79,8 +79,11 @@ DROPPED = ("mask_token", "embeddings.mask_token", "embeddings.position_ids")
 QKV_BIASES = ("query_bias", "key_bias", "value_bias")
 MAP_BIASES = {**dict.fromkeys(QKV_BIASES, True), "key_bias": False, "proj_bias": True, "mlp_bias": True}
 """The biases of DINOv3's maps that transformers assumes."""
-_MAPS = {name: (f"{name[0]}_proj",) for name in QKV_BIASES}
-_MAPS |= {"proj_bias": ("o_proj",), "mlp_bias": ("gate_proj", "up_proj", "down_proj")}
+_MAPS: dict[str, tuple[str, ...]] = {
+    **{name: (f"{name[0]}_proj",) for name in QKV_BIASES},
+    "proj_bias": ("o_proj",),
+    "mlp_bias": ("gate_proj", "up_proj", "down_proj"),
+}
 
 
 def with_biases(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> dict[str, Tensor]:
