@@ -6,15 +6,20 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from kakera.commands.finetune import finetune
 from kakera.errors import RunError
 from kakera.formats.bundle import Pretrained
+from kakera.formats.load import load
 from kakera.formats.native import DESCRIPTION, WEIGHTS, load_model, save_model, seeded_generator
+from kakera.grid import Grid
 from kakera.inputs import InputSpec
+from kakera.model import positions
 from kakera.model.classifier import Classifier
 from kakera.model.configs import resnet_config, vit_config
 from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
+from tests.small import QUICK, pictures
 
 INPUTS = InputSpec(3, 28, 32, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
 
@@ -121,3 +126,20 @@ def test_a_bundle_is_saved_and_moved(tmp_path: Path) -> None:
     saved.save(tmp_path / "run")
     for name, tensor in load_model(str(tmp_path / "run")).model.state_dict().items():
         torch.testing.assert_close(tensor, saved.model.state_dict()[name], rtol=0, atol=0)
+
+
+def test_a_run_resizes_positions_as_the_library_of_its_weights(tmp_path: Path) -> None:
+    inputs = InputSpec(1, 16, 16, (0.5,), (0.5,))
+    network = ViT("nano", channels=1, image_size=16, learned=True, seed=0)
+    start = Pretrained(network, inputs, resampling="bilinear", license="mit")
+    start.save(tmp_path / "start")
+    assert json.loads((tmp_path / "start" / "kakera.json").read_text())["resampling"] == "bilinear"
+    expected = positions.resize(network.positions.detach(), network.grid, Grid(6, 6), "bilinear")
+    assert torch.equal(load(tmp_path / "start", image_size=24).encoder.positions, expected)
+    tuned = finetune(pictures(), init_from=tmp_path / "start", out=tmp_path / "run", **QUICK)
+    assert (tuned.saved.resampling, load(tmp_path / "run").resampling) == ("bilinear", "bilinear")
+    (tmp_path / "start" / "kakera.json").write_text(
+        (tmp_path / "start" / "kakera.json").read_text().replace("bilinear", "nearest")
+    )
+    with pytest.raises(RunError, match="resampling: got 'nearest', expected one of bicubic"):
+        load(tmp_path / "start")

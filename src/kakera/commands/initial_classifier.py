@@ -42,8 +42,8 @@ def initial_classifier(
         model, inputs = before.model.with_head(count, options.pool, draws), before.inputs
     if inputs.sound is None:
         inputs = replace(prepared.center_crop(inputs.size).into(inputs), values=dataset.ranges)
-    license = before.license if before else ""
-    return Pretrained(model, inputs, dataset.classes, dataset.multi_label, license=license)
+    saved = Pretrained(model, inputs, dataset.classes, dataset.multi_label)
+    return replace(saved, license=before.license, resampling=before.resampling) if before else saved
 
 
 def resized(before: Pretrained, options: FinetuneOptions | PretrainOptions) -> Pretrained:

@@ -107,7 +107,8 @@ def pretrain(
     if run.finished:
         return reopen(run, require_mae, page=page)
     with run.locked():
-        saved = Pretrained(model, inputs, license=before.license if before else "")
+        saved = Pretrained(model, inputs)
+        saved = replace(saved, license=before.license, resampling=before.resampling) if before else saved
         run.describe(saved)
         task = Pretraining(model, inputs, chosen)
         samples = sheet_samples(prepared)

@@ -14,6 +14,7 @@ from kakera.formats.target_scale import TargetScale
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Pooling
 from kakera.model.configs import RESNETS, Activation, BlockConfig
+from kakera.model.positions import Resampling
 from kakera.sound.spec import PRESETS, SoundSpec
 
 KINDS = ("mae", "classifier", "encoder", "cnn")
@@ -41,6 +42,7 @@ def check(content: object, tensors: Collection[str]) -> None:
     kind = one_of("kind", values["kind"], KINDS)
     inputs_of(values["inputs"])
     words("license", [values.get("license", "")])
+    one_of("resampling", values.get("resampling", "bicubic"), get_args(Resampling))
     if kind in ("classifier", "cnn"):
         classes = words("classes", values.get("classes", ()))
         targets_of(values.get("targets"), len(classes))

@@ -88,8 +88,9 @@ def describe(saved: Pretrained) -> dict[str, Any]:
     labels |= describe_thresholds(saved.thresholds)
     if saved.targets is not None:
         labels |= {"targets": {"mean": list(saved.targets.mean), "std": list(saved.targets.std)}}
-    license = {"license": saved.license} if saved.license else {}
-    return {**saved.model.describe(), **labels, **license, "inputs": saved.inputs.to_json()}
+    more = {"license": saved.license} if saved.license else {}
+    more |= {"resampling": saved.resampling} if saved.resampling != "bicubic" else {}
+    return {**saved.model.describe(), **labels, **more, "inputs": saved.inputs.to_json()}
 
 
 def load_model(folder: str | Path) -> Pretrained:
@@ -140,7 +141,8 @@ def assemble(folder: Path, read: Callable[[], dict[str, Tensor]]) -> Pretrained:
     require_numbers({name: weights[name] for name in sorted(floats)}, str(folder / WEIGHTS))
     fill(saved.model, {name: t.float() if name in floats else t for name, t in weights.items()})
     saved.model.eval()
-    return replace(saved, notes=(*saved.notes, *notes), license=description.get("license", ""))
+    license, resampling = description.get("license", ""), description.get("resampling", "bicubic")
+    return replace(saved, notes=(*saved.notes, *notes), license=license, resampling=resampling)
 
 
 def build(description: dict[str, Any]) -> Pretrained:

@@ -67,6 +67,7 @@ def write_model(
     description |= {"pool": head.pool, "head_epsilon": None, "classes": list(dataset.classes)}
     description |= {"multi_label": dataset.multi_label}
     description |= {"license": encoder.license} if encoder.license else {}
+    description |= {"resampling": encoder.resampling} if encoder.resampling != "bicubic" else {}
     if head.mean:
         description |= {"targets": {"mean": list(head.mean), "std": list(head.std)}}
     write_json(folder / DESCRIPTION, {**description, "inputs": setup.inputs.to_json()})

@@ -45,6 +45,8 @@ class FrozenEncoder:
     """Function that returns the model, with torch."""
     license: str = ""
     """Licence of the weights, if known; see `Pretrained.license`."""
+    resampling: str = "bicubic"
+    """The method that resizes its position embeddings; see `Pretrained.resampling`."""
 
     @property
     def width(self) -> int:
@@ -119,7 +121,9 @@ def encoder_of(saved: Pretrained) -> FrozenEncoder:
     described, state = saved.encoder.describe(), saved.encoder.state_dict()
     tensors = {name: values.detach().float().cpu().numpy() for name, values in state.items()}
     config = {name: value for name, value in described.items() if name != "kind"}
-    return FrozenEncoder(json.loads(json.dumps(config)), saved.inputs, tensors, lambda: saved, saved.license)
+    return FrozenEncoder(
+        json.loads(json.dumps(config)), saved.inputs, tensors, lambda: saved, saved.license, saved.resampling
+    )
 
 
 def _native(folder: Path) -> FrozenEncoder | None:
@@ -146,7 +150,8 @@ def _native(folder: Path) -> FrozenEncoder | None:
 
         return load(folder)
 
-    return FrozenEncoder(config, inputs, own, loaded, str(content.get("license", "")))
+    more = str(content.get("license", "")), str(content.get("resampling", "bicubic"))
+    return FrozenEncoder(config, inputs, own, loaded, *more)
 
 
 def checksum(tensors: Arrays, texts: Mapping[str, str]) -> str:
