@@ -220,6 +220,8 @@ def broken(name: str, start: Path, tmp_path: Path) -> tuple[Any, dict[str, Any]]
         )
         saved.save(tmp_path / "cnn")
         return data, {"init_from": tmp_path / "cnn"}
+    elif name == "one label":
+        return data, {"labels": 1}
     elif name == "more labels than files":
         return data, {"labels": 1000}
     elif name == "a size":
@@ -233,6 +235,7 @@ def broken(name: str, start: Path, tmp_path: Path) -> tuple[Any, dict[str, Any]]
     ("name", "expected"),
     [
         ("one class", "100 training labels, all of class Coat"),
+        ("one label", "got 1 training label, it is of class"),
         ("no labels", "0 labelled pictures for training"),
         ("recordings", "got pictures, expected recordings, as in --init-from"),
         ("a head of another name", "head: got 'forest', expected auto, ridge, logistic or prototype"),
@@ -251,6 +254,24 @@ def test_what_cannot_be_fitted_is_refused_in_one_line(
         kakera.fit(data, **given)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_class_without_a_readable_training_file_is_refused(start: Path, tmp_path: Path) -> None:
+    data = folder(tmp_path / "things", count=12)
+    name = sorted(path for path in data.iterdir() if path.is_dir())[0]
+    for path in name.iterdir():
+        path.write_bytes(b"no picture" + path.name.encode())
+    with pytest.raises(DataError, match="training labels, all of class .*expected labels of two or more"):
+        kakera.fit(data, init_from=start, out=tmp_path / "run", **QUIET)
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_classes_that_the_drawn_labels_lack_are_named_in_the_plan(start: Path, tmp_path: Path) -> None:
+    lines = plan_fit(some(), init_from=start, out=tmp_path / "run", labels=3).lines()
+    expected = "has no training label: they are never predicted"
+    assert [line for line in lines if "each of 7 classes" in line and line.endswith(expected)]
+    whole = plan_fit(some(), init_from=start, out=tmp_path / "run").lines()
+    assert not any("training label" in line for line in whole)
 
 
 def test_a_class_with_one_label_and_fewer_labels_than_folds(start: Path, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ class FittedHead:
             return f"{found}, chosen among {len(self.tried)} on left-out labels"
         best = self.tried[0]
         if best["log_loss"] is None:
-            return f"{found}; each class has a single label, so no label could be left out to choose by"
+            return f"{found}; no class has two labels, so no label could be left out to choose by"
         what = (
             ""
             if best["accuracy"] is None

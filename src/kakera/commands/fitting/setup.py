@@ -86,7 +86,8 @@ class FitSetup:
 
     def warnings(self) -> list[str]:
         """Return warnings about the labels and the test part, one sentence each."""
-        return [*data_warnings(self.dataset), *self.leaked]
+        fewer = len(self.train) < len(labelled_part(self.dataset, "train"))
+        return [*data_warnings(self.dataset, self.train if fewer else None), *self.leaked]
 
     def with_fewer(self, count: int) -> FitSetup:
         """Return the same with `count` labelled training files, equally from each class."""
@@ -144,7 +145,7 @@ def open_setup(
     assert train.labels is not None
     if options.labels:
         train = train.take(few(train.labels, options.labels, options.label_seed))
-    _require_two(train)
+    require_two(train)
     part, test = held_out(dataset)
     pairs = leak_warning(leaks(train, test), measured_part(dataset), dataset.kind)
     keys = tuple(file_keys(train)), tuple(file_keys(test))
@@ -170,13 +171,20 @@ def _opened(data: str | Path | Dataset, options: FitOptions, start: InputSpec) -
     return dataset.with_channels(start.channels)
 
 
-def _require_two(train: Dataset) -> None:
-    """Raise DataError if all labels are of one class, so that there is nothing to tell apart."""
+def require_two(train: Dataset) -> None:
+    """Raise DataError if all labels are of one class, so that there is nothing to tell apart.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> require_two(open_dataset("demo").part("train"))
+    """
     labels = train.labels
     if labels is None or train.regression or train.multi_label:
         return
     known = np.unique(labels)
     if len(known) < 2:
         name, do = train.classes[int(known[0])], "label files of a second class, or use more --labels"
-        got = f"{len(labels)} training labels, all of class {name}"
+        many = f"{len(labels)} training labels, all" if len(labels) > 1 else "1 training label, it is"
+        got = f"{many} of class {name}"
         raise DataError(train.name, got=got, expected="labels of two or more classes", do=do)
