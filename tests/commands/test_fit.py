@@ -154,6 +154,10 @@ def test_numbers_are_predicted_in_their_units(start: Path, tmp_path: Path) -> No
     assert "Predicted and true numbers" in (tmp_path / "run" / "report.html").read_text()
     with pytest.raises(OptionError, match="ridge for numbers"):
         kakera.fit(data, init_from=start, out=tmp_path / "other", head="logistic", **QUIET)
+    equal = Dataset("equal", one.pictures, 1, one.split, labels=np.full(len(one), 3.0))
+    with pytest.raises(DataError, match="the same number for all 100 training files"):
+        kakera.fit(equal, init_from=start, out=tmp_path / "other", **QUIET)
+    assert not (tmp_path / "other").exists()
 
 
 def recordings_encoder(out: Path) -> Path:
@@ -226,6 +230,10 @@ def broken(name: str, start: Path, tmp_path: Path) -> tuple[Any, dict[str, Any]]
         return data, {"labels": 1000}
     elif name == "a size":
         return data, {"image_size": 32}
+    elif name == "a device":
+        return data, {"device": "tpu"}
+    elif name == "pictures as a start":
+        return data, {"init_from": folder(tmp_path / "things", count=1)}
     elif name == "no start":
         return data, {"init_from": tmp_path / "nothing"}
     return Dataset("broken", data.pictures, 1, data.split, data.classes, labels), {}
@@ -243,6 +251,8 @@ def broken(name: str, start: Path, tmp_path: Path) -> tuple[Any, dict[str, Any]]
         ("more labels than files", "a request for 1000"),
         ("a size", "image_size: got 32"),
         ("no start", "no such file or folder"),
+        ("a device", "device: got tpu, expected an available device"),
+        ("pictures as a start", "got no kakera.json, expected a folder with model.safetensors"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused_in_one_line(
@@ -367,7 +377,7 @@ def test_an_encoder_without_class_token_is_fitted_on_the_tokens_that_it_has(
     assert found.evaluation.accuracy == pytest.approx(
         (rows.argmax(axis=1) == data.part("test").labels).mean()
     )
-    rejected = [one for one in kakera.predict(tmp_path / "run", data.part("test"), reject=0.5)]
+    rejected = list(kakera.predict(tmp_path / "run", data.part("test"), reject=0.5))
     assert len(rejected) == len(data.part("test"))
     with pytest.raises(
         OptionError, match="pool: got class for an encoder without class token, expected mean"

@@ -114,7 +114,7 @@ def open_setup(
     """Open data and encoder; `given` are the passed options, `loaded` is as in `open_encoder`.
 
     Raises DataError for data without labels, with labels of one class only, or of another kind than the
-    encoder; OptionError, RunError.
+    encoder; OptionError; RunError for a start or a device that cannot be used.
 
     Example:
 
@@ -135,17 +135,25 @@ def open_setup(
     options = build(FitOptions, given)
     if not options.init_from:
         raise OptionError("init_from", got="nothing", expected="a run folder", do="add --init-from RUN")
+    if options.device not in (AUTO, "cpu"):  # also if no token must be computed
+        from kakera.training.device import device_of
+
+        device_of(options.device)
     encoder = open_encoder(options.init_from, loaded)
     if options.pool != AUTO and options.pool not in encoder.pools and not encoder.class_tokens:
         got, expected = f"{options.pool} for an encoder without class token", " or ".join(encoder.pools)
         raise OptionError("pool", got=got, expected=expected, do="choose one of these, or leave it out")
     dataset = _opened(data, options, encoder.inputs)
+    if dataset.regression and options.head not in (AUTO, "ridge"):
+        raise OptionError(
+            "head", got=options.head, expected="ridge for numbers to predict", do="leave it out"
+        )
     require_labels(dataset)
     train = labelled_part(dataset, "train")
     assert train.labels is not None
     if options.labels:
         train = train.take(few(train.labels, options.labels, options.label_seed))
-    require_two(train)
+    require_different(train)
     part, test = held_out(dataset)
     pairs = leak_warning(leaks(train, test), measured_part(dataset), dataset.kind)
     keys = tuple(file_keys(train)), tuple(file_keys(test))
@@ -171,16 +179,23 @@ def _opened(data: str | Path | Dataset, options: FitOptions, start: InputSpec) -
     return dataset.with_channels(start.channels)
 
 
-def require_two(train: Dataset) -> None:
-    """Raise DataError if all labels are of one class, so that there is nothing to tell apart.
+def require_different(train: Dataset) -> None:
+    """Raise DataError if all labels are of one class, or if all numbers are the same.
 
     Example:
 
         >>> from kakera.data.sources.open import open_dataset
-        >>> require_two(open_dataset("demo").part("train"))
+        >>> require_different(open_dataset("demo").part("train"))
     """
     labels = train.labels
-    if labels is None or train.regression or train.multi_label:
+    if labels is None or train.multi_label:
+        return
+    if train.regression:
+        mean, std = labels.mean(axis=0), labels.std(axis=0)
+        if not (std > np.maximum(1e-30, 1e-9 * np.abs(mean))).all():
+            got, do = f"the same number for all {len(labels)} training files", "check the labels"
+            got = got if len(labels) > 1 else "a number for only 1 training file"
+            raise DataError("labels", got=got, expected="different numbers", do=do)
         return
     known = np.unique(labels)
     if len(known) < 2:

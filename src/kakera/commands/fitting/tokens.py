@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera import duration
-from kakera.commands.fitting.setup import FitSetup, require_two
+from kakera.commands.fitting.setup import FitSetup, require_different
 from kakera.data.dataset import Dataset
 from kakera.errors import DataError, OptionError, UnreadableFileError
 from kakera.formats.tokens.keys import Key
@@ -130,5 +130,5 @@ def only_readable(setup: FitSetup, tokens: FitTokens) -> FitSetup:
     """
     found = setup.take(tokens.train_rows, tokens.test_rows)
     if tokens.unreadable:
-        require_two(found.train)
+        require_different(found.train)
     return found
