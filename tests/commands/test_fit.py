@@ -110,6 +110,8 @@ def test_a_finished_run_is_opened_and_another_one_is_refused(start: Path, tmp_pa
     again = kakera.fit(some(), init_from=start, out=tmp_path / "run", **QUIET)
     assert again.evaluation == first.evaluation
     assert (tmp_path / "run" / "model.safetensors").stat().st_mtime_ns == before
+    (tmp_path / "run" / "evaluation.json").unlink()
+    assert kakera.fit(some(), init_from=start, out=tmp_path / "run", **QUIET).evaluation == first.evaluation
     with pytest.raises(RunError, match="head 'auto' in the run, 'ridge' now"):
         kakera.fit(some(), init_from=start, out=tmp_path / "run", head="ridge", **QUIET)
 
@@ -271,7 +273,9 @@ def test_a_class_without_a_readable_training_file_is_refused(start: Path, tmp_pa
     name = sorted(path for path in data.iterdir() if path.is_dir())[0]
     for path in name.iterdir():
         path.write_bytes(b"no picture" + path.name.encode())
-    with pytest.raises(DataError, match="training labels, all of class .*expected labels of two or more"):
+    with pytest.raises(
+        DataError, match="training labels, all of class .*check the 12 unreadable files, such as"
+    ):
         kakera.fit(data, init_from=start, out=tmp_path / "run", **QUIET)
     assert not (tmp_path / "run" / "model.safetensors").exists()
 

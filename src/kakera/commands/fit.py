@@ -135,7 +135,8 @@ def fit_run(data: str | Path | Dataset, given: Mapping[str, Any], *, announce: b
     limit = duration.seconds(options.time) if options.time != AUTO else LIMIT if announce else 0.0
     config, folder = configuration(setup), Path(options.out)
     finished = open_folder(setup, config)
-    if finished and (folder / REPORT).exists():
+    evaluated = not len(setup.test) or (folder / EVALUATION).exists()
+    if finished and evaluated and (folder / REPORT).exists():
         if announce:
             note = f"{folder} is a finished run, so nothing is trained; for a new run add --out {folder}-2"
             print(f"note: {note}", file=sys.stderr)

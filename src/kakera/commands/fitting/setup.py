@@ -179,8 +179,12 @@ def _opened(data: str | Path | Dataset, options: FitOptions, start: InputSpec) -
     return dataset.with_channels(start.channels)
 
 
-def require_different(train: Dataset) -> None:
+def require_different(
+    train: Dataset, do: str = "label files of a second class, or use more --labels"
+) -> None:
     """Raise DataError if all labels are of one class, or if all numbers are the same.
+
+    `do` tells the user what to do about labels of one class.
 
     Example:
 
@@ -193,13 +197,13 @@ def require_different(train: Dataset) -> None:
     if train.regression:
         mean, std = labels.mean(axis=0), labels.std(axis=0)
         if not (std > np.maximum(1e-30, 1e-9 * np.abs(mean))).all():
-            got, do = f"the same number for all {len(labels)} training files", "check the labels"
+            got = f"the same number for all {len(labels)} training files"
             got = got if len(labels) > 1 else "a number for only 1 training file"
-            raise DataError("labels", got=got, expected="different numbers", do=do)
+            raise DataError("labels", got=got, expected="different numbers", do="check the labels")
         return
     known = np.unique(labels)
     if len(known) < 2:
-        name, do = train.classes[int(known[0])], "label files of a second class, or use more --labels"
+        name = train.classes[int(known[0])]
         many = f"{len(labels)} training labels, all" if len(labels) > 1 else "1 training label, it is"
         got = f"{many} of class {name}"
         raise DataError(train.name, got=got, expected="labels of two or more classes", do=do)

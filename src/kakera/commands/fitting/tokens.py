@@ -130,5 +130,6 @@ def only_readable(setup: FitSetup, tokens: FitTokens) -> FitSetup:
     """
     found = setup.take(tokens.train_rows, tokens.test_rows)
     if tokens.unreadable:
-        require_different(found.train)
+        what = f"check the {len(tokens.unreadable)} unreadable files, such as {tokens.unreadable[0].path}"
+        require_different(found.train, what)
     return found
