@@ -170,7 +170,7 @@ def _fitted(setup: FitSetup, absent: tuple[int, int], began: float) -> FitResult
     setup = only_readable(setup, tokens)
     assert setup.train.labels is not None
     head = fit_head(setup, tokens.train, setup.train.labels)
-    rejection = fit_rejection(tokens.train[setup.rejects_on], setup.options.seed)
+    rejection = fit_rejection(tokens.train[setup.rejection_pooling], setup.options.seed)
     facts: dict[str, Any] = {"head": head.kind, "pool": head.pool, "temperature": head.temperature}
     facts |= {"tried": list(head.tried), "tokens_computed": tokens.computed}
     facts |= {"token_seconds": round(tokens.seconds, 3)}
@@ -204,7 +204,7 @@ def _rejected(
     facts: dict[str, Any] = {"held_out": held, "rate": RATE}
     if 1 / (held + 1) > RATE or not len(setup.test):
         return facts, ""
-    alarms = rejection.typical(tokens.test[setup.rejects_on]) <= RATE
+    alarms = rejection.typical(tokens.test[setup.rejection_pooling]) <= RATE
     facts |= {"test_files": len(alarms), "test_alarms": int(alarms.sum())}
     return facts, (
         f"none of these: kakera predict --reject {RATE:g} would reject {100 * alarms.mean():.1f} % of the "

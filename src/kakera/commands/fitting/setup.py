@@ -58,7 +58,7 @@ class FitSetup:
     @property
     def kinds(self) -> tuple[Kind, ...]:
         """The tokens to compute: those of the last layer for each pooling that is tried, or rejects files."""
-        return tuple((-1, pool) for pool in dict.fromkeys((*self.pools, self.rejects_on)))
+        return tuple((-1, pool) for pool in dict.fromkeys((*self.pools, self.rejection_pooling)))
 
     @property
     def pools(self) -> tuple[PoolName, ...]:
@@ -66,7 +66,7 @@ class FitSetup:
         return self.encoder.pools if self.options.pool == AUTO else (self.options.pool,)
 
     @property
-    def rejects_on(self) -> PoolName:
+    def rejection_pooling(self) -> PoolName:
         """The pooling for "none of these"."""
         return rejection_pool(self.encoder.class_tokens)
 
@@ -153,7 +153,7 @@ def open_setup(
     assert train.labels is not None
     if options.labels:
         train = train.take(few(train.labels, options.labels, options.label_seed))
-    require_different(train)
+    require_labels_of_classes(train)
     part, test = held_out(dataset)
     pairs = leak_warning(leaks(train, test), measured_part(dataset), dataset.kind)
     keys = tuple(file_keys(train)), tuple(file_keys(test))
@@ -179,7 +179,7 @@ def _opened(data: str | Path | Dataset, options: FitOptions, start: InputSpec) -
     return dataset.with_channels(start.channels)
 
 
-def require_different(
+def require_labels_of_classes(
     train: Dataset, do: str = "label files of a second class, or use more --labels"
 ) -> None:
     """Raise DataError if all labels are of one class, or if all numbers are the same.
@@ -189,7 +189,7 @@ def require_different(
     Example:
 
         >>> from kakera.data.sources.open import open_dataset
-        >>> require_different(open_dataset("demo").part("train"))
+        >>> require_labels_of_classes(open_dataset("demo").part("train"))
     """
     labels = train.labels
     if labels is None or train.multi_label:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera import duration
-from kakera.commands.fitting.setup import FitSetup, require_different
+from kakera.commands.fitting.setup import FitSetup, require_labels_of_classes
 from kakera.data.dataset import Dataset
 from kakera.errors import DataError, OptionError, UnreadableFileError
 from kakera.formats.tokens.keys import Key
@@ -131,5 +131,5 @@ def only_readable(setup: FitSetup, tokens: FitTokens) -> FitSetup:
     found = setup.take(tokens.train_rows, tokens.test_rows)
     if tokens.unreadable:
         what = f"check the {len(tokens.unreadable)} unreadable files, such as {tokens.unreadable[0].path}"
-        require_different(found.train, what)
+        require_labels_of_classes(found.train, what)
     return found
