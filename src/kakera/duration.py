@@ -13,10 +13,11 @@ _started: list[float] = []  # the start time of the command, until its first tra
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-def seconds(text: str) -> float:
+def seconds(text: str, name: str = "time") -> float:
     """Convert a duration such as "90s", "30m", "1h30m", "2.5h" or "1d" to seconds.
 
-    Raises OptionError if `text` has another form or is not above 0.
+    `name` is the name of the option in the message. Raises OptionError if `text` has another form or is not
+    above 0.
 
     Example:
 
@@ -27,7 +28,7 @@ def seconds(text: str) -> float:
     total = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if "".join(number + unit for number, unit in parts) != text or not total > 0:
         raise OptionError(
-            "budget", got=repr(text), expected="a duration above 0", do="write 90s, 30m, 1h30m or 2d"
+            name, got=repr(text), expected="a duration above 0", do="write 90s, 30m, 1h30m or 2d"
         )
     return total
 

@@ -110,6 +110,8 @@ def test_a_finished_run_is_opened_and_another_one_is_refused(start: Path, tmp_pa
     again = kakera.fit(some(), init_from=start, out=tmp_path / "run", **QUIET)
     assert again.evaluation == first.evaluation
     assert (tmp_path / "run" / "model.safetensors").stat().st_mtime_ns == before
+    (tmp_path / "run" / "evaluation.json").unlink()
+    assert kakera.fit(some(), init_from=start, out=tmp_path / "run", **QUIET).evaluation == first.evaluation
     with pytest.raises(RunError, match="head 'auto' in the run, 'ridge' now"):
         kakera.fit(some(), init_from=start, out=tmp_path / "run", head="ridge", **QUIET)
 
@@ -154,6 +156,10 @@ def test_numbers_are_predicted_in_their_units(start: Path, tmp_path: Path) -> No
     assert "Predicted and true numbers" in (tmp_path / "run" / "report.html").read_text()
     with pytest.raises(OptionError, match="ridge for numbers"):
         kakera.fit(data, init_from=start, out=tmp_path / "other", head="logistic", **QUIET)
+    equal = Dataset("equal", one.pictures, 1, one.split, labels=np.full(len(one), 3.0))
+    with pytest.raises(DataError, match="the same number for all 100 training files"):
+        kakera.fit(equal, init_from=start, out=tmp_path / "other", **QUIET)
+    assert not (tmp_path / "other").exists()
 
 
 def recordings_encoder(out: Path) -> Path:
@@ -220,10 +226,16 @@ def broken(name: str, start: Path, tmp_path: Path) -> tuple[Any, dict[str, Any]]
         )
         saved.save(tmp_path / "cnn")
         return data, {"init_from": tmp_path / "cnn"}
+    elif name == "one label":
+        return data, {"labels": 1}
     elif name == "more labels than files":
         return data, {"labels": 1000}
     elif name == "a size":
         return data, {"image_size": 32}
+    elif name == "a device":
+        return data, {"device": "tpu"}
+    elif name == "pictures as a start":
+        return data, {"init_from": folder(tmp_path / "things", count=1)}
     elif name == "no start":
         return data, {"init_from": tmp_path / "nothing"}
     return Dataset("broken", data.pictures, 1, data.split, data.classes, labels), {}
@@ -233,6 +245,7 @@ def broken(name: str, start: Path, tmp_path: Path) -> tuple[Any, dict[str, Any]]
     ("name", "expected"),
     [
         ("one class", "100 training labels, all of class Coat"),
+        ("one label", "got 1 training label, it is of class"),
         ("no labels", "0 labelled pictures for training"),
         ("recordings", "got pictures, expected recordings, as in --init-from"),
         ("a head of another name", "head: got 'forest', expected auto, ridge, logistic or prototype"),
@@ -240,6 +253,8 @@ def broken(name: str, start: Path, tmp_path: Path) -> tuple[Any, dict[str, Any]]
         ("more labels than files", "a request for 1000"),
         ("a size", "image_size: got 32"),
         ("no start", "no such file or folder"),
+        ("a device", "device: got tpu, expected an available device"),
+        ("pictures as a start", "got no kakera.json, expected a folder with model.safetensors"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused_in_one_line(
@@ -251,6 +266,26 @@ def test_what_cannot_be_fitted_is_refused_in_one_line(
         kakera.fit(data, **given)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_class_without_a_readable_training_file_is_refused(start: Path, tmp_path: Path) -> None:
+    data = folder(tmp_path / "things", count=12)
+    name = sorted(path for path in data.iterdir() if path.is_dir())[0]
+    for path in name.iterdir():
+        path.write_bytes(b"no picture" + path.name.encode())
+    with pytest.raises(
+        DataError, match="training labels, all of class .*check the 12 unreadable files, such as"
+    ):
+        kakera.fit(data, init_from=start, out=tmp_path / "run", **QUIET)
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_classes_that_the_drawn_labels_lack_are_named_in_the_plan(start: Path, tmp_path: Path) -> None:
+    lines = plan_fit(some(), init_from=start, out=tmp_path / "run", labels=3).lines()
+    expected = "has no training label: they are never predicted"
+    assert [line for line in lines if "each of 7 classes" in line and line.endswith(expected)]
+    whole = plan_fit(some(), init_from=start, out=tmp_path / "run").lines()
+    assert not any("training label" in line for line in whole)
 
 
 def test_a_class_with_one_label_and_fewer_labels_than_folds(start: Path, tmp_path: Path) -> None:
@@ -346,7 +381,7 @@ def test_an_encoder_without_class_token_is_fitted_on_the_tokens_that_it_has(
     assert found.evaluation.accuracy == pytest.approx(
         (rows.argmax(axis=1) == data.part("test").labels).mean()
     )
-    rejected = [one for one in kakera.predict(tmp_path / "run", data.part("test"), reject=0.5)]
+    rejected = list(kakera.predict(tmp_path / "run", data.part("test"), reject=0.5))
     assert len(rejected) == len(data.part("test"))
     with pytest.raises(
         OptionError, match="pool: got class for an encoder without class token, expected mean"

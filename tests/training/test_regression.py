@@ -1,6 +1,7 @@
 """Numbers to predict: the loss, the measures, the start of the head, and what a training learns."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from kakera.formats.load import load
 from kakera.formats.target_scale import TargetScale
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
+from kakera.training.baselines.number_baselines import NumberBaseline, NumberBaselines
 from kakera.training.baselines.number_verdict import judge_numbers, mean_interval
 from kakera.training.options import FinetuneOptions
 from kakera.training.predictions import ROW, Predictions
@@ -224,6 +226,23 @@ def test_the_verdict_compares_paired_errors() -> None:
     half = 1.959964 * errors.std(ddof=1) / np.sqrt(50)
     assert (found.value.low, found.value.high) == pytest.approx((errors.mean() - half, errors.mean() + half))
     assert mean_interval(np.array([2.0])).high == np.inf
+
+
+@pytest.mark.parametrize(("theirs", "said"), [(0.5, "more (95 % interval of the difference +"), (2.0, "−")])
+def test_the_interval_of_the_difference_has_the_sign_of_more_and_less(theirs: float, said: str) -> None:
+    random = np.random.default_rng(0)
+    truth, ours = random.normal(0, 10, (50, 1)), random.normal(1, 0.1, (50, 1))
+    pictures = ArrayPictures(np.zeros((50, 8, 8, 1), np.uint8))
+    test = Dataset("ages", pictures, 1, np.full(50, "test"), labels=truth)
+    predictions = Predictions(np.arange(50), np.empty(0, ROW), values=truth + ours)
+    baseline = NumberBaselines(50, 50, 50, tuple(range(50)), (NumberBaseline("mean", (), (theirs,) * 50),))
+    found = judge_numbers(test, "test", predictions, baseline, TargetScale((0.0,), (10.0,)))
+    mean, half = np.abs(ours).mean() - theirs, 1.959964 * ours.std(ddof=1) / np.sqrt(50)
+    assert said in found.text
+    ends = re.findall(r"difference ([+−][\d.]+) to ([+−][\d.]+)\)", found.text)[0]
+    assert [float(end.replace("−", "-")) for end in ends] == pytest.approx(
+        [mean - half, mean + half], rel=1e-3
+    )
 
 
 def test_an_interrupted_run_ends_with_the_same_weights(

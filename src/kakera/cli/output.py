@@ -105,6 +105,7 @@ WRITTEN = (
     "model.safetensors",
     "kakera.json",
     "fit.json",
+    "rejection.safetensors",
     "evaluation.json",
     "metrics.jsonl",
     "report.html",

@@ -135,7 +135,8 @@ def fit_run(data: str | Path | Dataset, given: Mapping[str, Any], *, announce: b
     limit = duration.seconds(options.time) if options.time != AUTO else LIMIT if announce else 0.0
     config, folder = configuration(setup), Path(options.out)
     finished = open_folder(setup, config)
-    if finished and (folder / REPORT).exists():
+    evaluated = not len(setup.test) or (folder / EVALUATION).exists()
+    if finished and evaluated and (folder / REPORT).exists():
         if announce:
             note = f"{folder} is a finished run, so nothing is trained; for a new run add --out {folder}-2"
             print(f"note: {note}", file=sys.stderr)
@@ -169,7 +170,7 @@ def _fitted(setup: FitSetup, absent: tuple[int, int], began: float) -> FitResult
     setup = only_readable(setup, tokens)
     assert setup.train.labels is not None
     head = fit_head(setup, tokens.train, setup.train.labels)
-    rejection = fit_rejection(tokens.train[setup.rejects_on], setup.options.seed)
+    rejection = fit_rejection(tokens.train[setup.rejection_pooling], setup.options.seed)
     facts: dict[str, Any] = {"head": head.kind, "pool": head.pool, "temperature": head.temperature}
     facts |= {"tried": list(head.tried), "tokens_computed": tokens.computed}
     facts |= {"token_seconds": round(tokens.seconds, 3)}
@@ -203,7 +204,7 @@ def _rejected(
     facts: dict[str, Any] = {"held_out": held, "rate": RATE}
     if 1 / (held + 1) > RATE or not len(setup.test):
         return facts, ""
-    alarms = rejection.typical(tokens.test[setup.rejects_on]) <= RATE
+    alarms = rejection.typical(tokens.test[setup.rejection_pooling]) <= RATE
     facts |= {"test_files": len(alarms), "test_alarms": int(alarms.sum())}
     return facts, (
         f"none of these: kakera predict --reject {RATE:g} would reject {100 * alarms.mean():.1f} % of the "

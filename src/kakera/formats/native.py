@@ -124,9 +124,10 @@ def assemble(folder: Path, read: Callable[[], dict[str, Tensor]]) -> Pretrained:
         description = current(json.loads((folder / DESCRIPTION).read_text()))
         weights = read()
     except (OSError, ValueError, RecursionError) as error:
+        absent = next((name for name in (DESCRIPTION, WEIGHTS) if not (folder / name).exists()), "")
         raise RunError(
             str(folder),
-            got=str(error).splitlines()[0],
+            got=f"no {absent}" if absent else str(error).splitlines()[0],
             expected=f"a folder with {WEIGHTS} and {DESCRIPTION}",
             do="name a finished run",
         ) from error

@@ -142,12 +142,13 @@ def read_rejection(folder: str | Path) -> Rejection:
         >>> try:
         ...     read_rejection("no-run")
         ... except RunError as error:
-        ...     print(error)
-        no-run: got no rejection.safetensors, expected a run of kakera fit; fit one, or leave out --reject
+        ...     print(str(error).partition(";")[0])
+        no-run: got no rejection.safetensors, expected a run of kakera fit with 40 or more labels
     """
     path, do = Path(folder) / FILE, "fit one, or leave out --reject"
     if not path.is_file():
-        raise RunError(str(folder), got=f"no {FILE}", expected="a run of kakera fit", do=do)
+        expected = f"a run of kakera fit with {LEAST} or more labels"
+        raise RunError(str(folder), got=f"no {FILE}", expected=expected, do=do)
     try:
         arrays, texts = read_arrays(path)
         found = Rejection(arrays["mean"], arrays["whitening"], arrays["distances"])

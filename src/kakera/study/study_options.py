@@ -130,5 +130,5 @@ def study_options(kind: type[T], values: dict[str, Any]) -> T:
     }
     options = build(kind, plain)
     if options.budget:
-        duration.seconds(options.budget)
+        duration.seconds(options.budget, "budget")
     return options

@@ -108,7 +108,7 @@ def _one_label(rows: Rows, labels: NDArray[Any], classes: tuple[str, ...], unlab
         macro_f1=_mean([row.f1 for row in per_class]),
         # Ties go to the first class, as in the predicted class, so that top-1 and top-5 agree.
         top5=float((rows["above"] < 5).mean()) if count > 5 else None,
-        log_loss=float(-np.log(np.maximum(rows["of_truth"], floor)).mean()) if probable else None,
+        log_loss=0.0 - float(np.log(np.maximum(rows["of_truth"], floor)).mean()) if probable else None,
         calibration_error=_calibration_error(rows["confidence"], hits) if probable else None,
         confusion=_table(labels, guesses, count) if count <= SHOWN else None,
         confused=_pairs(labels[~hits], guesses[~hits], classes),

@@ -67,6 +67,22 @@ def damage(path: Path, how: str) -> None:
         size = int.from_bytes(content[len(MAGIC) : len(MAGIC) + 8], "little")
         content[len(MAGIC) + 8 + size] ^= 1
         path.write_bytes(content)
+    elif how == "a very long header":
+        content[len(MAGIC) : len(MAGIC) + 8] = b"\xff" * 8
+        path.write_bytes(content)
+    elif how == "a header that is no text":
+        content[len(MAGIC) + 8 : len(MAGIC) + 12] = b"\xff" * 4
+        path.write_bytes(content)
+    elif how in ("very many rows", "very wide tokens"):
+        start = len(MAGIC) + 8
+        size = int.from_bytes(content[start - 8 : start], "little")
+        head = json.loads(content[start : start + size])
+        if how == "very many rows":
+            head["rows"] = 10**30
+        else:
+            head["arrays"] = [[layer, pool, at, 10**15, crc] for layer, pool, at, _, crc in head["arrays"]]
+        text = json.dumps(head).encode()
+        path.write_bytes(MAGIC + len(text).to_bytes(8, "little") + text + content[start + size :])
     elif how == "another version":
         path.write_bytes(bytes(content).replace(b'"version": 1', b'"version": 0'))
     elif how == "another encoder":
@@ -82,6 +98,7 @@ def damage(path: Path, how: str) -> None:
     [
         *("truncated", "a changed token", "a changed key", "another version"),
         *("another encoder", "another format", "empty"),
+        *("a very long header", "a header that is no text", "very many rows", "very wide tokens"),
     ],
 )
 def test_a_damaged_file_is_named_in_one_line_and_not_believed(

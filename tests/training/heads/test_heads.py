@@ -74,19 +74,22 @@ def test_the_temperature_is_the_one_of_the_lowest_log_loss() -> None:
     rng = np.random.default_rng(1)
     labels = rng.integers(0, 5, 400)
     logits = 4.0 * (np.eye(5)[labels] + rng.normal(size=(400, 5)))
-    targets = np.eye(5)[labels]
+    targets = np.eye(5)[labels] * 400 / 401 + 1 / 401 / 5  # one more sample, of unknown class
 
     def loss(log_t: float) -> float:
         likely = probabilities(logits / np.exp(log_t))
-        return float(-np.log((likely * targets).sum(axis=1)).mean())
+        return float(-(np.log(likely) * targets).sum(axis=1).mean())
 
     found: Any = minimize_scalar(loss, bounds=(-5, 5), method="bounded", options={"xatol": 1e-8})
     best = np.exp(found.x)
-    assert fit_temperature(logits, targets) == pytest.approx(best, rel=1e-4)
+    assert fit_temperature(logits, np.eye(5)[labels]) == pytest.approx(best, rel=1e-4)
 
 
 def test_logits_that_are_always_right_do_not_get_an_infinite_temperature() -> None:
-    assert fit_temperature(np.eye(3), np.eye(3)) == pytest.approx(1e-3)
+    scale = 1 / fit_temperature(np.eye(3), np.eye(3))  # right in 3 1/3 of 4, with one of unknown class
+    assert np.exp(scale) / (np.exp(scale) + 2) == pytest.approx((3 + 1 / 3) / 4)
+    several = 1 / fit_temperature(np.array([[2.0], [-2.0]]), np.array([[1.0], [0.0]]), multi_label=True)
+    assert 1 / (1 + np.exp(-2 * several)) == pytest.approx(2.5 / 3)
     assert fit_temperature(np.zeros((0, 3)), np.zeros((0, 3))) == 1.0
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from kakera import duration
 from kakera.commands.fitting.head import AUTOMATIC
 from kakera.commands.fitting.setup import FitSetup
+from kakera.formats.rejection import FILE, LEAST
 from kakera.option_fields import AUTO
 from kakera.training.planning.baseline_costs import baseline_seconds
 
@@ -44,7 +45,8 @@ class FitPlan:
         """Return the lines of the plan to print."""
         setup, options = self.setup, self.setup.options
         train, test, absent = len(setup.train), len(setup.test), sum(self.absent)
-        what = "targets" if setup.dataset.regression else "classes"
+        count = len(setup.dataset.classes)
+        what = "classes" if not setup.dataset.regression else "target" if count == 1 else "targets"
         known = train + test - absent
         tokens = f"{train + test:,} files, {known:,} of them in the cache"
         if self.each is not None and absent:
@@ -55,7 +57,7 @@ class FitPlan:
         lines = [
             f"plan: fit -> {options.out}",
             f"  data: {train:,} labelled {setup.train.kind} for training, "
-            f"{len(setup.dataset.classes)} {what}, {test:,} for the evaluation ({setup.part})",
+            f"{count} {what}, {test:,} for the evaluation ({setup.part})",
             f"  encoder: {options.init_from}, {encoder.depth} layers of width {encoder.width}, frozen",
             f"  tokens: {tokens}",
             f"  heads: {heads} on {', '.join(setup.pools)} tokens, chosen by left-out labels",
@@ -63,7 +65,8 @@ class FitPlan:
         if self.seconds is not None:
             limit = f"; limit {duration.words(self.limit)}" if self.limit else ""
             lines.append(f"  time: about {duration.words(self.seconds)}{limit}")
-        lines.append(f"  writes: {options.out}: {WRITES}")
+        rejects = f", {FILE}" if len(setup.train) >= LEAST else ""
+        lines.append(f"  writes: {options.out}: {WRITES}{rejects}")
         notes = [self.note] if self.note else []
         if self.finished:
             notes.append(f"{options.out} is a finished run; for a new run add --out {options.out}-2")

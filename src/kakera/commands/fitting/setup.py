@@ -58,7 +58,7 @@ class FitSetup:
     @property
     def kinds(self) -> tuple[Kind, ...]:
         """The tokens to compute: those of the last layer for each pooling that is tried, or rejects files."""
-        return tuple((-1, pool) for pool in dict.fromkeys((*self.pools, self.rejects_on)))
+        return tuple((-1, pool) for pool in dict.fromkeys((*self.pools, self.rejection_pooling)))
 
     @property
     def pools(self) -> tuple[PoolName, ...]:
@@ -66,7 +66,7 @@ class FitSetup:
         return self.encoder.pools if self.options.pool == AUTO else (self.options.pool,)
 
     @property
-    def rejects_on(self) -> PoolName:
+    def rejection_pooling(self) -> PoolName:
         """The pooling for "none of these"."""
         return rejection_pool(self.encoder.class_tokens)
 
@@ -86,7 +86,8 @@ class FitSetup:
 
     def warnings(self) -> list[str]:
         """Return warnings about the labels and the test part, one sentence each."""
-        return [*data_warnings(self.dataset), *self.leaked]
+        fewer = len(self.train) < len(labelled_part(self.dataset, "train"))
+        return [*data_warnings(self.dataset, self.train if fewer else None), *self.leaked]
 
     def with_fewer(self, count: int) -> FitSetup:
         """Return the same with `count` labelled training files, equally from each class."""
@@ -113,7 +114,7 @@ def open_setup(
     """Open data and encoder; `given` are the passed options, `loaded` is as in `open_encoder`.
 
     Raises DataError for data without labels, with labels of one class only, or of another kind than the
-    encoder; OptionError, RunError.
+    encoder; OptionError; RunError for a start or a device that cannot be used.
 
     Example:
 
@@ -134,17 +135,25 @@ def open_setup(
     options = build(FitOptions, given)
     if not options.init_from:
         raise OptionError("init_from", got="nothing", expected="a run folder", do="add --init-from RUN")
+    if options.device not in (AUTO, "cpu"):  # also if no token must be computed
+        from kakera.training.device import device_of
+
+        device_of(options.device)
     encoder = open_encoder(options.init_from, loaded)
     if options.pool != AUTO and options.pool not in encoder.pools and not encoder.class_tokens:
         got, expected = f"{options.pool} for an encoder without class token", " or ".join(encoder.pools)
         raise OptionError("pool", got=got, expected=expected, do="choose one of these, or leave it out")
     dataset = _opened(data, options, encoder.inputs)
+    if dataset.regression and options.head not in (AUTO, "ridge"):
+        raise OptionError(
+            "head", got=options.head, expected="ridge for numbers to predict", do="leave it out"
+        )
     require_labels(dataset)
     train = labelled_part(dataset, "train")
     assert train.labels is not None
     if options.labels:
         train = train.take(few(train.labels, options.labels, options.label_seed))
-    _require_two(train)
+    require_labels_of_classes(train)
     part, test = held_out(dataset)
     pairs = leak_warning(leaks(train, test), measured_part(dataset), dataset.kind)
     keys = tuple(file_keys(train)), tuple(file_keys(test))
@@ -170,13 +179,31 @@ def _opened(data: str | Path | Dataset, options: FitOptions, start: InputSpec) -
     return dataset.with_channels(start.channels)
 
 
-def _require_two(train: Dataset) -> None:
-    """Raise DataError if all labels are of one class, so that there is nothing to tell apart."""
+def require_labels_of_classes(
+    train: Dataset, do: str = "label files of a second class, or use more --labels"
+) -> None:
+    """Raise DataError if all labels are of one class, or if all numbers are the same.
+
+    `do` tells the user what to do about labels of one class.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> require_labels_of_classes(open_dataset("demo").part("train"))
+    """
     labels = train.labels
-    if labels is None or train.regression or train.multi_label:
+    if labels is None or train.multi_label:
+        return
+    if train.regression:
+        mean, std = labels.mean(axis=0), labels.std(axis=0)
+        if not (std > np.maximum(1e-30, 1e-9 * np.abs(mean))).all():
+            got = f"the same number for all {len(labels)} training files"
+            got = got if len(labels) > 1 else "a number for only 1 training file"
+            raise DataError("labels", got=got, expected="different numbers", do="check the labels")
         return
     known = np.unique(labels)
     if len(known) < 2:
-        name, do = train.classes[int(known[0])], "label files of a second class, or use more --labels"
-        got = f"{len(labels)} training labels, all of class {name}"
+        name = train.classes[int(known[0])]
+        many = f"{len(labels)} training labels, all" if len(labels) > 1 else "1 training label, it is"
+        got = f"{many} of class {name}"
         raise DataError(train.name, got=got, expected="labels of two or more classes", do=do)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera import duration
-from kakera.commands.fitting.setup import FitSetup
+from kakera.commands.fitting.setup import FitSetup, require_labels_of_classes
 from kakera.data.dataset import Dataset
 from kakera.errors import DataError, OptionError, UnreadableFileError
 from kakera.formats.tokens.keys import Key
@@ -124,5 +124,12 @@ def tokens_of(setup: FitSetup, absent: tuple[int, int]) -> FitTokens:
 
 
 def only_readable(setup: FitSetup, tokens: FitTokens) -> FitSetup:
-    """Return the setup with its readable files only, in the order of the tokens."""
-    return setup.take(tokens.train_rows, tokens.test_rows)
+    """Return the setup with its readable files only, in the order of the tokens.
+
+    Raises DataError if only one class has readable training files.
+    """
+    found = setup.take(tokens.train_rows, tokens.test_rows)
+    if tokens.unreadable:
+        what = f"check the {len(tokens.unreadable)} unreadable files, such as {tokens.unreadable[0].path}"
+        require_labels_of_classes(found.train, what)
+    return found

@@ -13,10 +13,11 @@ UNEVEN = 1.5  # ratio of the largest to the smallest class from which on classes
 NAMED = 3  # classes named in a sentence; the rest is a count
 
 
-def data_warnings(dataset: Dataset) -> list[str]:
+def data_warnings(dataset: Dataset, drawn: Dataset | None = None) -> list[str]:
     """Return one sentence for each problem that spoils a training or its evaluation; read no file.
 
     Accuracy is measured on the labelled test files, or on the labelled val files if there are no test files.
+    `drawn` are the training files to use, if these are fewer than all labelled ones.
 
     Example:
 
@@ -34,7 +35,7 @@ def data_warnings(dataset: Dataset) -> list[str]:
     if len(counts) < 2:
         return [f"only one class ({next(iter(counts), '')}): a classifier needs at least two"]
     part = measured_part(dataset)
-    found = [*_few_trained(counts, things)]
+    found = _few_trained(counts, things) if drawn is None else _few_trained(classes_of(drawn), "labels")
     if part:
         found += _few_measured(counts, part, things)
         found += _few_in_all(dataset, part, things)

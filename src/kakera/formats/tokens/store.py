@@ -36,6 +36,7 @@ PoolName: TypeAlias = Literal[
 ]
 Kind: TypeAlias = tuple[int, PoolName]
 """A layer and a pooling; the last layer is −1."""
+_said = set[Path]()  # folders that could not be written, each named once
 Tokens: TypeAlias = Mapping[Kind, NDArray[np.float32]]
 
 
@@ -78,7 +79,6 @@ class TokenStore:
 
     def __init__(self, encoder: str) -> None:
         self.encoder, self.folder = encoder, cache_folder() / "tokens" / encoder
-        self._said = False
 
     def find(
         self, keys: Sequence[Key], kinds: Sequence[Kind]
@@ -135,31 +135,45 @@ class TokenStore:
                 for values in arrays.values():
                     file.write(values.data)
         except StorageError as error:
-            if not self._said:
+            if self.folder not in _said:
                 reason = str(error).partition(", expected")[0]
                 print_line(f"cache: tokens are not stored ({reason}); they will be computed again next time")
-            self._said = True
+            _said.add(self.folder)
 
     def _opened(self, path: Path) -> Block:
         """Return a file of the cache. Raises ValueError, KeyError or TypeError for one that is damaged."""
+        size = path.stat().st_size
         with path.open("rb") as file:
             if file.read(len(MAGIC)) != MAGIC:
                 raise ValueError("it does not begin as a file of this cache")
-            head = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+            head = _header(file.read(min(int.from_bytes(file.read(8), "little"), size)))
             if (head["version"], head["encoder"]) != (VERSION, self.encoder):
                 raise ValueError("it is of another version or encoder")
-            body = file.read(head["rows"] * BYTES)
+            body = file.read(min(head["rows"] * BYTES, size))
             if zlib.crc32(body) != head["keys"]:
                 raise ValueError("its keys do not match their checksum")
             base = file.tell()
-        if path.stat().st_size != base + head["bytes"]:
+        if size != base + head["bytes"]:
             raise ValueError("it has another size than it should")
         keys = [body[first : first + BYTES] for first in range(0, len(body), BYTES)]
         places: dict[Kind, tuple[int, int, int]] = {
             (int(at[0]), cast("PoolName", at[1])): (base + int(at[2]), int(at[3]), int(at[4]))
             for at in head["arrays"]
         }
+        for start, width, _ in places.values():
+            if start < base or width < 0 or start + 4 * width * len(keys) > size:
+                raise ValueError("its tokens are not where they should be")
         return Block(path, keys, places)
+
+
+def _header(content: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(content)
+    except ValueError as error:
+        raise ValueError("its header cannot be read") from error
+    if not isinstance(found, dict):
+        raise ValueError("its header cannot be read")
+    return cast("dict[str, Any]", found)
 
 
 def make_room(needed: int) -> bool:

@@ -73,9 +73,8 @@ def judge_numbers(
     _, ours, theirs = np.intersect1d(numbers, np.array(baselines.rows, dtype=np.int64), return_indices=True)
     gap = mean_interval(np.array(best.errors)[theirs] - errors[ours])
     name = f"the best baseline ({best.name}: {number_text(_mean_error(best))})"
-    sure = f" (95 % interval of the difference {number_text(gap.low)} to {number_text(gap.high)})".replace(
-        "-", "−"
-    )
+    ends = " to ".join(_signed(-end) for end in (gap.high, gap.low))  # of the errors, as "more" and "less"
+    sure = f" (95 % interval of the difference {ends})"
     by = number_text(abs(gap.value))
     if gap.low > 0:
         text = f"Better than {name} by {by}{sure}: {reached}."
@@ -90,6 +89,10 @@ def judge_numbers(
 
 def _mean_error(baseline: NumberBaseline) -> float:
     return float(np.mean(baseline.errors))
+
+
+def _signed(value: float) -> str:
+    return ("+" if value > 0 else "−" if value < 0 else "") + number_text(abs(value))
 
 
 def _range(value: Range) -> str:
