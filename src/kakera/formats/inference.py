@@ -173,7 +173,7 @@ def features(
     encoder = saved.encoder
     depth = encoder.config.depth
     require_layers(encoder, layers)
-    nothing = torch.zeros(0, encoder.config.prefix_tokens + 1, encoder.config.width).to(encoder.norm.weight)
+    nothing = torch.zeros(0, encoder.config.prefix_tokens + 1, encoder.config.width).to(encoder.reference)
     pooled: dict[tuple[int, Pooling], list[Tensor]] = {
         (layer, pool): [pool_tokens(encoder, nothing, pool).float().cpu()]
         for layer in layers
@@ -187,7 +187,7 @@ def features(
         pixels, padding = saved.front_end(part.pictures.to(saved.device), part.lengths)
         trace = Trace(tokens=[layer % (depth + 1) for layer in layers])
         chosen = visible_index(None, padding, saved.device)
-        encoder.tokens(pixels.to(encoder.norm.weight.dtype), chosen, None, trace)
+        encoder.tokens(pixels.to(encoder.reference.dtype), chosen, None, trace)
         for layer, pool in pooled:
             tokens = trace.tokens[layer % (depth + 1)]
             pooled[layer, pool].append(pool_tokens(encoder, tokens, pool, chosen).float().cpu())
