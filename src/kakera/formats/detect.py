@@ -11,7 +11,8 @@ from torch import Tensor
 
 from kakera.errors import RunError
 from kakera.formats.bundle import Pretrained
-from kakera.formats.foreign import ast, audiomae, eat, mae, timm
+from kakera.formats.fields import mapping
+from kakera.formats.foreign import ast, audiomae, dasheng, eat, mae, timm
 from kakera.formats.weights import read_weights
 from kakera.formats.wrappers import PATCHES, inside
 
@@ -20,7 +21,7 @@ BEATS = ".grep_linear."  # in names of its gated relative positions
 
 
 def read_file(path: Path) -> Pretrained:
-    """Read a weights file of AST, AudioMAE, EAT, MAE, DeiT, DINO or timm. Raises RunError for another file.
+    """Read a weights file of a library or of a paper's code, by its tensor names. Raises RunError for others.
 
     Example:
 
@@ -45,9 +46,13 @@ def _read(path: Path, around: Mapping[str, Any], tensors: Mapping[str, Tensor]) 
         return ast.read(path, tensors)
     if eat.is_eat(tensors):
         return eat.read(tensors, str(path), eat.options_of(around))
+    if dasheng.is_dasheng(tensors):
+        return dasheng.read(tensors, str(path), mapping("config", around.get("config") or {}))
     if any(BEATS in name for name in tensors):
         got = "BEATs: convolutional and gated relative positions"
-        raise _refusal(path, got, "AST, AudioMAE or EAT for recordings", "choose one of these models")
+        raise _refusal(
+            path, got, "AST, AudioMAE, EAT or Dasheng for recordings", "choose one of these models"
+        )
     if any(".embeddings.patch_embeddings." in f".{name}" for name in tensors):
         raise _refusal(
             path, "tensor names of transformers", "its config.json beside it", "name the folder of both"
