@@ -135,7 +135,8 @@ def test_another_window_keeps_the_positions(name: str, sounds: Path, tmp_path: P
     assert tuned.positions is not None
     assert before.positions is not None
     rows, cols = before.grid.rows, tuned.grid.cols
-    ours, theirs = (each.positions[-each.grid.count :].unflatten(0, (rows, -1)) for each in (tuned, before))
+    ours = tuned.positions[-tuned.grid.count :].unflatten(0, (rows, -1))
+    theirs = before.positions[-before.grid.count :].unflatten(0, (rows, -1))
     torch.testing.assert_close(
         ours, theirs[:, :cols], atol=1e-3, rtol=0
     )  # Dasheng's are trained for one step

@@ -14,7 +14,7 @@ from kakera.formats.native import describe
 from kakera.inputs import InputSpec
 from kakera.model.attention import Block
 from kakera.model.classifier import Classifier, Pooling, pool_tokens
-from kakera.model.configs import BlockConfig, DecoderConfig, ViTConfig
+from kakera.model.configs import BlockConfig, DecoderConfig, Norm, ViTConfig
 from kakera.model.decoder import Decoder
 from kakera.model.int8 import HAS_INT8, quantised
 from kakera.model.mae import MAE
@@ -28,7 +28,9 @@ SHAPE = ViTConfig(24, 2, 3, (4, 4), DecoderConfig(16, 1, 4), POST, norm_pre=True
 
 
 def encoder(shape: ViTConfig = SHAPE) -> ViT:
-    return drawn(ViT(shape, channels=1, image_size=16)).eval()
+    model = ViT(shape, channels=1, image_size=16)
+    drawn(model)
+    return model
 
 
 def torchs(block: Block, *, first: bool) -> nn.TransformerEncoderLayer:
@@ -54,8 +56,10 @@ def torchs(block: Block, *, first: bool) -> nn.TransformerEncoderLayer:
 
 @pytest.mark.parametrize("norm", ["pre", "post"])
 @torch.no_grad()
-def test_a_layer_is_pytorchs_with_the_norm_at_this_place(norm: str) -> None:
-    block = drawn(Block(24, 3, BlockConfig(norm=norm))).double()  # type: ignore[arg-type]
+def test_a_layer_is_pytorchs_with_the_norm_at_this_place(norm: Norm) -> None:
+    block = Block(24, 3, BlockConfig(norm=norm))
+    drawn(block.double())
+    block.double()
     z = torch.randn(2, 7, 24, dtype=torch.float64)
     expected = torchs(block, first=norm == "pre").double()(z)
     torch.testing.assert_close(block(z), expected, atol=1e-10, rtol=1e-10)
@@ -65,7 +69,8 @@ def test_a_layer_is_pytorchs_with_the_norm_at_this_place(norm: str) -> None:
 
 @torch.no_grad()
 def test_a_dropped_branch_leaves_the_norms() -> None:
-    block, z = drawn(Block(24, 3, POST)), torch.randn(2, 7, 24)
+    block, z = Block(24, 3, POST), torch.randn(2, 7, 24)
+    drawn(block)
     factors = torch.tensor([[0.0, 1.0], [0.0, 1.0]])
     found = block(z, factors)
     torch.testing.assert_close(found[:1], block.norm2(block.norm1(z[:1])))
@@ -135,7 +140,9 @@ def test_a_masked_autoencoder_reads_these_tokens_and_its_encoder_learns() -> Non
     pictures = torch.rand(2, 1, 16, 16)
     loss = model(pictures, hidden)
     loss.backward()
-    grad = model.encoder.layers[0].norm2.weight.grad
+    layer = model.encoder.layers[0]
+    assert isinstance(layer, Block)
+    grad = layer.norm2.weight.grad
     assert grad is not None
     assert float(grad.abs().sum()) > 0
     index = MaskIndex.of(hidden)

@@ -1,6 +1,7 @@
 """Dasheng's files and folders against the formulas of its paper and torchaudio's spectrogram in NumPy."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -201,8 +202,9 @@ def test_the_front_end_is_torchaudios(name: str, tmp_path: Path) -> None:
     found = load(saved(weights(), "own", tmp_path / "dasheng.pt"))
     assert found.inputs.sound == SPEC
     wave = SOUNDS[name][: SPEC.samples(96)]
-    expected = decibels(wave)
-    double = LogMel(SPEC, torch.float64)(torch.from_numpy(wave.astype(np.float64))[None])[0, 0].numpy()
+    exact = wave.astype(np.float64)
+    expected = decibels(exact)
+    double = LogMel(SPEC, torch.float64)(torch.from_numpy(exact)[None])[0, 0].numpy()
     np.testing.assert_allclose(10 / np.log(10) * double, expected, atol=1e-8)
     ours = found.prepare((wave, 16_000))[0].numpy()  # type: ignore[arg-type]
     theirs = inputs_of(found, torch.from_numpy(expected)[None])[0].numpy()
@@ -212,8 +214,8 @@ def test_the_front_end_is_torchaudios(name: str, tmp_path: Path) -> None:
 
 def test_a_limit_below_the_loudest_value_is_of_each_waveform() -> None:
     """Of 30 decibels: a quiet waveform is the same alone and beside a loud one."""
-    spec = SoundSpec(**{**SPEC.to_json(), "top_db": 30.0})
-    waves = np.stack([SOUNDS["loud noise"], SOUNDS["quiet tone"]]).astype(np.float64)
+    spec = replace(SPEC, top_db=30.0)
+    waves = np.stack([SOUNDS["loud noise"], SOUNDS["quiet tone"]], dtype=np.float64)
     both = LogMel(spec, torch.float64)(torch.from_numpy(waves))[:, 0].numpy() * 10 / np.log(10)
     for ours, wave in zip(both, waves, strict=True):
         np.testing.assert_allclose(ours, decibels(wave, 30.0), atol=1e-8)
