@@ -289,6 +289,8 @@ def test_a_class_token_or_a_missing_tensor_is_listed(tmp_path: Path) -> None:
     w = weights()
     with pytest.raises(RunError, match=r"1 unknown \(cls_token\)"):
         load(saved({**w, "cls_token": torch.zeros(1, 1, WIDTH)}, "own", tmp_path / "more.pt"))
+    with pytest.raises(RunError, match="one row of patches"):
+        load(saved({**w, "freq_pos_embed": torch.zeros(1, WIDTH, 2, 1)}, "own", tmp_path / "rows.pt"))
     del w["init_bn.1.running_var"]
     with pytest.raises(RunError, match="no 'init_bn.1.running_var'"):
         load(saved(w, "own", tmp_path / "less.pt"))

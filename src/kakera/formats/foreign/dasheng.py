@@ -75,12 +75,9 @@ def read(tensors: Mapping[str, Tensor], source: str, config: Mapping[str, Any] |
     with without_memory(source, expected="weights named as in Dasheng's code", do="name another model"):
         scale, shift = _batch_norm({name: left.pop(f"{BATCH_NORM}.{name}") for name in _STATISTICS})
         saved = _build(left, scale, shift, config or {})
-        bands = left.pop(FREQUENCY)
-        if left[TIME].shape[:2] != bands.shape[:2] or bands.shape[2:] != (1, 1):
-            got, expected = f"{FREQUENCY} of {tuple(bands.shape)}", "one row of patches"
-            raise OptionError("positions", got=got, expected=expected, do="name another model")
+        both = _positions(left[TIME], left.pop(FREQUENCY))
     encoder = saved.encoder
-    left[TIME] = (left[TIME] + bands)[..., : encoder.grid.cols]
+    left[TIME] = both[..., : encoder.grid.cols]
     axes = {"ph": encoder.config.patch[0], "pw": encoder.config.patch[1], "c": 1}
     mapped = names.read(left, ROWS, source=source, axes=axes)
     _fold(mapped, scale, shift, saved.inputs)
@@ -89,6 +86,14 @@ def read(tensors: Mapping[str, Tensor], source: str, config: Mapping[str, Any] |
 
 
 _STATISTICS = ("weight", "bias", "running_mean", "running_var")
+
+
+def _positions(time: Tensor, frequency: Tensor) -> Tensor:
+    """Return the sum (1, d, 1, t) of both tables. Raises OptionError for more than one row of patches."""
+    if time.shape[:2] != frequency.shape[:2] or frequency.shape[2:] != (1, 1):
+        got, expected = f"{FREQUENCY} of {tuple(frequency.shape)}", "one row of patches"
+        raise OptionError("positions", got=got, expected=expected, do="name another model")
+    return time + frequency
 
 
 def _batch_norm(values: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
