@@ -158,3 +158,18 @@ def test_learned_positions_are_cut_and_only_stretched_where_they_end() -> None:
     assert torch.equal(crop_positions(learned, old, Grid(3, 2))[1:], wanted)
     assert torch.equal(crop_positions(learned, old, Grid(3, 2))[0], learned[0])
     assert torch.equal(crop_positions(learned, old, Grid(3, 8)), resize(learned, old, Grid(3, 8)))
+
+
+def test_sines_and_cosines_with_the_vertical_half_first_continue_too() -> None:
+    """As in AudioMAE and EAT, whose spectrograms are turned; their tables were computed in float32."""
+    old, new = Grid(2, 4), Grid(2, 6)
+    tables = [torch.cat(sincos(grid, 16).chunk(2, dim=1)[::-1], dim=1) for grid in (old, new)]
+    noise = 1e-5 * torch.randn(9, 16, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(crop_positions(tables[0] + noise, old, new), tables[1])
+    assert torch.equal(resize(tables[0], old, Grid(2, 3), "kept"), crop_positions(tables[0], old, Grid(2, 3)))
+    longer = resize(torch.arange(8.0).reshape(8, 1).repeat(1, 4), Grid(1, 8), Grid(1, 16), "kept")
+    assert longer[:3, 0].tolist() == [
+        0.0,
+        0.25,
+        0.75,
+    ]  # what is not sines and cosines is between its neighbours

@@ -54,7 +54,7 @@ def resized(before: Pretrained, options: FinetuneOptions | PretrainOptions) -> P
     if inputs.sound is None or options.seconds == AUTO:
         return adapt(before, size=or_none(options.image_size))
     size = (inputs.height, frames(options.seconds, inputs.sound, before.encoder.config.patch))
-    if before.resampling == "cut" or size == inputs.size:
+    if before.resampling in ("cut", "kept") or size == inputs.size:
         return adapt(before, size=size)
     # A picture is resized, but a recording becomes shorter or longer: crop the positions, not resample them.
     before = replace(before, model=copy.deepcopy(before.model))

@@ -50,7 +50,7 @@ class WithTokens:
         saved, model = self.saved, self.saved.model
         pixels, padding = saved.front_end(values.to(saved.device), lengths)
         chosen = visible_index(None, padding, saved.device)
-        tokens = model.encoder.tokens(pixels.to(model.encoder.norm.weight.dtype), chosen)
+        tokens = model.encoder.tokens(pixels.to(model.encoder.reference.dtype), chosen)
         pooled = pool_tokens(model.encoder, tokens, model.pool, chosen)
         logits = model.head(pooled if model.head_norm is None else model.head_norm(pooled)).float()
         likely = logits.sigmoid() if saved.multi_label else logits.softmax(dim=1)

@@ -155,7 +155,7 @@ def encode(
     """
     depth, extent = encoder.config.depth, ValidArea.of(encoder, width)
     trace = Trace(attention=range(1, depth + 1), tokens=range(depth + 1))
-    batch = picture.unsqueeze(0).to(encoder.norm.weight)
+    batch = picture.unsqueeze(0).to(encoder.reference)
     chosen = visible_index(None, extent.padding_mask(1, batch.device))
     encoder.tokens(inputs.normalize(batch), chosen, None, trace)
     shares = inputs.to_unit(batch)[..., : extent.width]

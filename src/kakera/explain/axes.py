@@ -122,7 +122,7 @@ def axes_of(inputs: InputSpec, width: int | None = None, start: float = 0.0) -> 
         )
     down, across = inputs.axes
     hop = inputs.sound.seconds(inputs.sound.hop_samples)
-    middle = inputs.sound.seconds(inputs.sound.frame_samples) / 2
+    middle = 0.0 if inputs.sound.padded else inputs.sound.seconds(inputs.sound.frame_samples) / 2
     times = start + middle + hop * (np.arange(width + 1) - 0.5)
     return Axes(
         Axis(down, "Hz", _band_edges(inputs.sound), measure="mel bands"),

@@ -114,7 +114,7 @@ def _tokens(
     layers, means = range(encoder.config.depth + 1), list[Tensor]()
     for part in stored.split(BATCH):
         trace = Trace(tokens=layers)
-        encoder.tokens(inputs.normalize(part.to(encoder.norm.weight)), None, None, trace)
+        encoder.tokens(inputs.normalize(part.to(encoder.reference)), None, None, trace)
         means.append(torch.stack([trace.tokens[layer][:, read].double().mean(dim=1) for layer in layers]))
     return torch.cat(means, dim=1).cpu().numpy()
 

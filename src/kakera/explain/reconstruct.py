@@ -82,7 +82,7 @@ def reconstruct(
         >>> reconstruct(model, inputs, torch.zeros(1, 8, 8), hidden).prediction.shape
         (1, 8, 8, 1)
     """
-    stored = picture.to(model.encoder.norm.weight)
+    stored = picture.to(model.encoder.reference)
     extent = ValidArea.of(model.encoder, width)
     masks = extent.spread(torch.from_numpy(hidden)).to(stored.device)
     padding_mask = extent.padding_mask(len(masks), stored.device)

@@ -42,7 +42,7 @@ def relevance(
     trace = Trace(attention=layers, pooling=layers)
     with torch.enable_grad():
         # The input needs a gradient, so that gradients exist even if all weights are frozen.
-        x = inputs.normalize(picture.unsqueeze(0).to(model.encoder.norm.weight)).requires_grad_()
+        x = inputs.normalize(picture.unsqueeze(0).to(model.encoder.reference)).requires_grad_()
         logit = model(x, None, trace, extent.padding_mask(1, x.device))[0, target]
         slopes = torch.autograd.grad(logit, [trace.pooled[layer] for layer in layers])
     config = model.encoder.config

@@ -13,7 +13,7 @@ from kakera.formats.fields import flag, mapping, number, numbers, one_of, whole,
 from kakera.formats.target_scale import TargetScale
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Pooling
-from kakera.model.configs import RESNETS, Activation, BlockConfig
+from kakera.model.configs import RESNETS, Activation, BlockConfig, Norm
 from kakera.model.positions import Resampling
 from kakera.sound.spec import PRESETS, SoundSpec
 
@@ -23,6 +23,7 @@ CHANNELS = 4096  # the most channels of an input
 VALUES = 2**28  # the largest input: 1 GiB in float32
 POINTS = 2**20  # the longest Fourier transform
 LAYERS = 10_000  # the most layers of an encoder or a decoder
+_CHOICES: dict[str, tuple[str, ...]] = {"activation": get_args(Activation), "norm": get_args(Norm)}
 
 
 def check(content: object, tensors: Collection[str]) -> None:
@@ -183,7 +184,7 @@ def _check_config(values: Mapping[str, Any], tensors: Collection[str]) -> None:
     whole("class_tokens", values.get("class_tokens", 1), least=0)
     if values.get("rotary", 0.0) != 0.0:
         number("rotary", values["rotary"], positive=True)
-    for name in ("norm_pre", "attention_pool"):
+    for name in ("norm_pre", "attention_pool", "final_norm"):
         flag(name, values.get(name, False))
 
 
@@ -198,7 +199,7 @@ def _check_layers(where: str, values: Mapping[str, Any], tensors: Collection[str
     for name, value in block.items():
         if isinstance(getattr(plain, name), bool):
             flag(f"{where}'s {name}", value)
-        elif name == "activation":
-            one_of(f"{where}'s {name}", value, get_args(Activation))
+        elif name in _CHOICES:
+            one_of(f"{where}'s {name}", value, _CHOICES[name])
         else:
             number(f"{where}'s {name}", value, positive=True)

@@ -11,15 +11,17 @@ from torch import Tensor
 
 from kakera.errors import RunError
 from kakera.formats.bundle import Pretrained
-from kakera.formats.foreign import ast, audiomae, mae, timm
+from kakera.formats.fields import mapping
+from kakera.formats.foreign import ast, audiomae, dasheng, eat, mae, timm
 from kakera.formats.weights import read_weights
 from kakera.formats.wrappers import PATCHES, inside
 
 AST = "v.pos_embed"
+BEATS = ".grep_linear."  # in names of its gated relative positions
 
 
 def read_file(path: Path) -> Pretrained:
-    """Read a weights file of AST, AudioMAE, MAE, DeiT, DINO or timm. Raises RunError for another file.
+    """Read a weights file of a library or of a paper's code, by its tensor names. Raises RunError for others.
 
     Example:
 
@@ -42,6 +44,15 @@ def read_file(path: Path) -> Pretrained:
 def _read(path: Path, around: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Pretrained:
     if AST in tensors:
         return ast.read(path, tensors)
+    if eat.is_eat(tensors):
+        return eat.read(tensors, str(path), eat.options_of(around))
+    if dasheng.is_dasheng(tensors):
+        return dasheng.read(tensors, str(path), mapping("config", around.get("config") or {}))
+    if any(BEATS in name for name in tensors):
+        got = "BEATs: convolutional and gated relative positions"
+        raise _refusal(
+            path, got, "AST, AudioMAE, EAT or Dasheng for recordings", "choose one of these models"
+        )
     if any(".embeddings.patch_embeddings." in f".{name}" for name in tensors):
         raise _refusal(
             path, "tensor names of transformers", "its config.json beside it", "name the folder of both"
@@ -49,7 +60,7 @@ def _read(path: Path, around: Mapping[str, Any], tensors: Mapping[str, Tensor]) 
     rotary = "pos_embed" not in tensors and timm.is_dinov3(tensors)
     if PATCHES not in tensors or not ("pos_embed" in tensors or rotary):
         got = f"unknown tensor names ({', '.join(sorted(tensors)[:3])})"
-        raise _refusal(path, got, "a Vision Transformer of MAE, AST or timm", "name another file")
+        raise _refusal(path, got, "a Vision Transformer of MAE, AST, EAT or timm", "name another file")
     if tensors[PATCHES].ndim != 4 or (not rotary and tensors["pos_embed"].ndim != 3):
         raise _refusal(
             path, "another number of axes", "a patch embedding of 4 axes, positions of 3", "name another file"

@@ -52,7 +52,7 @@ def features(
     """
     encoder = saved.encoder
     require_layers(encoder, layers)
-    nothing = torch.zeros(0, encoder.config.prefix_tokens + 1, encoder.config.width).to(encoder.norm.weight)
+    nothing = torch.zeros(0, encoder.config.prefix_tokens + 1, encoder.config.width).to(encoder.reference)
     pooled: dict[tuple[int, Pooling], list[NDArray[np.float32]]] = {
         (layer, pool): [pool_tokens(encoder, nothing, pool).float().cpu().numpy()]
         for layer in layers
@@ -101,7 +101,7 @@ def each_features(
         pixels, padding = saved.front_end(part.pictures.to(saved.device), part.lengths)
         trace = Trace(tokens=[layer % (depth + 1) for layer in layers])
         chosen = visible_index(None, padding, saved.device)
-        encoder.tokens(pixels.to(encoder.norm.weight.dtype), chosen, None, trace)
+        encoder.tokens(pixels.to(encoder.reference.dtype), chosen, None, trace)
         samples, found = part.samples.numpy(), dict[tuple[int, Pooling], NDArray[np.float32]]()
         for layer in layers:
             tokens = trace.tokens[layer % (depth + 1)]

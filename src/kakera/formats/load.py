@@ -16,7 +16,7 @@ from kakera.formats.adapt import Classes, Size, adapt
 from kakera.formats.bundle import Pretrained
 from kakera.formats.detect import read_file
 from kakera.formats.doubts import position_warning
-from kakera.formats.foreign import jax, timm, transformers, vision
+from kakera.formats.foreign import dasheng, eat, jax, timm, transformers, vision
 from kakera.formats.foreign.image_processors import cropped
 from kakera.formats.license import license_words, read_license
 from kakera.formats.native import DESCRIPTION, WEIGHTS, load_model
@@ -105,11 +105,16 @@ def _folder(place: Path, name: str, config: dict[str, Any], *, whole: bool) -> P
         saved = timm.read(content.tensors, name, config)
         return replace(saved, notes=(*saved.notes, *content.notes))
     kind = str(config.get("model_type"))
-    known = (*transformers.KINDS, *vision.TYPES)
+    known = (*transformers.KINDS, *vision.TYPES, eat.TYPE, dasheng.TYPE)
     if kind not in known:
         got, do = f"a model of type {kind}", "name another model"
         raise RunError(name, got=got, expected=", ".join(known), do=do)
     content = read_weights(weights)
+    if kind in (eat.TYPE, dasheng.TYPE):
+        inner = config.get("encoder_kwargs")
+        options = inner if kind == dasheng.TYPE and isinstance(inner, dict) else config
+        saved = (eat if kind == eat.TYPE else dasheng).read(content.tensors, name, options)
+        return replace(saved, notes=(*saved.notes, *content.notes))
     read = vision.read if kind in vision.TYPES else transformers.read
     saved = read(config, preprocessing, content.tensors, name)
     saved = replace(saved, notes=(*saved.notes, *content.notes))

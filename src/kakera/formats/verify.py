@@ -70,7 +70,7 @@ def dtype_of(saved: Pretrained) -> torch.dtype:
         >>> dtype_of(Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,))))
         torch.float32
     """
-    return saved.encoder.norm.weight.dtype
+    return saved.encoder.reference.dtype
 
 
 def our_outputs(saved: Pretrained, pictures: Tensor, noise: Tensor) -> Tensor:

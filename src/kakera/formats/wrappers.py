@@ -14,6 +14,7 @@ WRAPPING = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_
 AVERAGED = "n_averaged"  # torch.optim.swa_utils.AveragedModel counts its updates beside its `module`
 KEYS = ("model", "state_dict", "model_state_dict", "module")
 TEACHER, STUDENT = "teacher", "student"
+AVERAGES = "_ema"  # fairseq's averaged weights, a dictionary beside the weights (data2vec 2.0, EAT)
 INSIDE = ("backbone.", "model.", "encoder.")  # names that larger models give to their Vision Transformer
 PATCHES = "patch_embed.proj.weight"
 SHOWN = 3
@@ -39,6 +40,9 @@ def contents(content: object) -> tuple[object, Notes]:
         if isinstance(inner, dict):
             content = cast(object, inner)
             notes += (f"the weights of its {key} are used",) if key in (TEACHER, STUDENT) else ()
+    if isinstance(content, dict) and isinstance(cast(Mapping[str, Any], content).get(AVERAGES), dict):
+        content = {name: value for name, value in cast(dict[str, Any], content).items() if name != AVERAGES}
+        notes += (f"the averaged weights of its teacher ({AVERAGES}) are not used",)
     return content, notes
 
 

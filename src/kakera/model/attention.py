@@ -1,4 +1,4 @@
-"""One Transformer layer (lecture L5), with layer norm before attention and before the MLP (pre-norm)."""
+"""One Transformer layer (lecture L5), with layer norm before attention and before the MLP, or after each."""
 
 from __future__ import annotations
 
@@ -189,6 +189,9 @@ class MLP(nn.Module):
 class Block(nn.Module):
     """A Transformer layer: z' = Attention(LN(z)) + z;  z^(l) = MLP(LN(z')) + z' (lecture L5 ⑤ ⑥).
 
+    With the norm after each sum ("post", Vaswani et al. 2017, Sec. 3.1): z' = LN(Attention(z) + z);
+    z^(l) = LN(MLP(z') + z').
+
     Example:
 
         >>> Block(8, heads=2)(torch.zeros(1, 5, 8)).shape
@@ -197,6 +200,7 @@ class Block(nn.Module):
 
     def __init__(self, width: int, heads: int, kind: BlockConfig = PLAIN) -> None:
         super().__init__()
+        self.post = kind.norm == "post"
         self.norm1 = nn.LayerNorm(width, eps=kind.epsilon)
         self.attention = Attention(width, heads, bias=kind.qkv_bias)
         self.norm2 = nn.LayerNorm(width, eps=kind.epsilon)
@@ -221,11 +225,19 @@ class Block(nn.Module):
         the tokens that the layer returns. The layer computes queries and the MLP for these only; keys and
         values come from all tokens. With a `rotation` of queries and keys, `select` must pick the first ones.
         """
-        normed = self.norm1(z)
+        normed = self.before_attention(z)
         z, queries = (z, None) if select is None else (select(z), select(normed))
         attended = self.attention(normed, trace, layer, key_padding_mask, queries, rotation)
         z = self.after_attention(z, attended, drop_path)
-        return self.after_mlp(z, self.mlp(self.norm2(z)), drop_path)
+        return self.after_mlp(z, self.mlp(self.before_mlp(z)), drop_path)
+
+    def before_attention(self, z: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
+        """Return the input of attention (b, n, d): LN of tokens `z`, or `z` itself if the norm is after."""
+        return z if self.post else self.norm1(z)
+
+    def before_mlp(self, z: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
+        """Return the input of the MLP (b, n, d): LN of tokens `z`, or `z` itself if the norm is after."""
+        return z if self.post else self.norm2(z)
 
     def after_attention(
         self,
@@ -235,7 +247,8 @@ class Block(nn.Module):
     ) -> Float[Tensor, "b n d"]:
         """Return the sum of tokens and the output of attention (b, n, d); `drop_path` is as in `forward`."""
         branch = branch if self.scale1 is None else branch * self.scale1
-        return z + (branch if drop_path is None else branch * drop_path[0, :, None, None])
+        z = z + (branch if drop_path is None else branch * drop_path[0, :, None, None])
+        return self.norm1(z) if self.post else z
 
     def after_mlp(
         self,
@@ -245,7 +258,8 @@ class Block(nn.Module):
     ) -> Float[Tensor, "b n d"]:
         """Return the sum of tokens and the output of the MLP (b, n, d); `drop_path` is as in `forward`."""
         branch = branch if self.scale2 is None else branch * self.scale2
-        return z + (branch if drop_path is None else branch * drop_path[1, :, None, None])
+        z = z + (branch if drop_path is None else branch * drop_path[1, :, None, None])
+        return self.norm2(z) if self.post else z
 
 
 class CrossBlock(nn.Module):

@@ -10,6 +10,7 @@ from typing import Any, Literal, NoReturn, TypeAlias
 from kakera.errors import OptionError
 
 Activation: TypeAlias = Literal["gelu", "gelu_tanh", "quick_gelu"]
+Norm: TypeAlias = Literal["pre", "post"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,9 @@ class BlockConfig:
     norm. `activation` is that of the MLP: the exact GELU, its tanh form, or x · sigmoid(1.702 x)
     ("quick_gelu"; Hendrycks and Gimpel 2016, Sec. 2, has all three). `layer_scale` multiplies each branch by
     a learned vector (Touvron et al. 2021b, CaiT). `gated` uses an MLP that multiplies half of its inner
-    values by the SiLU of the other half (Shazeer 2020, SwiGLU), instead of the activation.
+    values by the SiLU of the other half (Shazeer 2020, SwiGLU), instead of the activation. `norm` is the
+    place of the layer norms: before each branch ("pre"), or after each sum of tokens and branch ("post", as
+    in Vaswani et al. 2017).
 
     Example:
 
@@ -34,6 +37,7 @@ class BlockConfig:
     activation: Activation = "gelu"
     layer_scale: bool = False
     gated: bool = False
+    norm: Norm = "pre"
 
     def ratio_of(self, inside: int, outside: int) -> BlockConfig:
         """Return the same layers with an MLP of inner width `inside` for tokens of width `outside`."""
@@ -73,6 +77,9 @@ class DecoderConfig:
 
     def __post_init__(self) -> None:
         _require_layers("decoder", self.width, self.depth, self.heads)
+        if self.block.norm != "pre":
+            got, expected = "a norm after each branch", "pre, as in the MAE paper"
+            raise OptionError("decoder's norm", got=got, expected=expected, do="leave it out")
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,8 @@ class ViTConfig:
     for one whose class output is the mean of several tokens. `norm_pre` is a layer norm before the first
     layer (Radford et al. 2021, CLIP). With `attention_pool` the encoder has a head that pools its tokens by
     attention (Zhai et al. 2023, SigLIP). A `rotary` above 0 is the base of rotary position embeddings on the
-    patches (Siméoni et al. 2025, DINOv3: 100), which replace the table of position embeddings.
+    patches (Siméoni et al. 2025, DINOv3: 100), which replace the table of position embeddings. Without a
+    `final_norm` the tokens of the last layer are the output (Chen et al. 2024, EAT).
 
     Example:
 
@@ -107,6 +115,7 @@ class ViTConfig:
     norm_pre: bool = False
     attention_pool: bool = False
     rotary: float = 0.0
+    final_norm: bool = True
 
     def __post_init__(self) -> None:
         _require_layers("encoder", self.width, self.depth, self.heads)

@@ -115,7 +115,7 @@ def merged_tokens(
     for number, (block, count) in enumerate(zip(encoder.layers, counts, strict=True), start=1):
         assert isinstance(block, Block)
         last = bool(first) and number == len(encoder.layers)
-        normed = block.norm1(z)
+        normed = block.before_attention(z)
         queries = normed[:, :first] if last else None
         q, k, v = block.attention.project(normed, queries)
         z = block.after_attention(
@@ -128,7 +128,7 @@ def merged_tokens(
             z = torch.cat([z[:, :prefix], patches], dim=1)
             sizes = torch.cat([sizes[:, :prefix], patch_sizes], dim=1)
             bias = sizes.log().to(z.dtype)  # before the first merge, all sizes are 1
-        z = block.after_mlp(z, block.mlp(block.norm2(z)))
+        z = block.after_mlp(z, block.mlp(block.before_mlp(z)))
     return z, sizes
 
 

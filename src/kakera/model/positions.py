@@ -16,7 +16,8 @@ from torch.nn import functional
 from kakera.errors import OptionError
 from kakera.grid import Grid
 
-Resampling: TypeAlias = Literal["bicubic", "antialiased", "bilinear", "cut"]
+Resampling: TypeAlias = Literal["bicubic", "antialiased", "bilinear", "cut", "kept"]
+ALIKE = 1e-3  # of sine and cosine embeddings that another library computed in float32
 
 
 def sincos(grid: Grid, width: int, class_tokens: int = 1) -> Float[Tensor, "n d"]:
@@ -60,7 +61,8 @@ def resize(
     `positions` are (t + n, d): the rows of t class tokens, which do not change, and those of the patches.
     `how` is the method: "bicubic" without antialiasing as in MAE, "antialiased" as in timm, "bilinear"
     (antialiased) as in SigLIP 2 and TIPSv2, or "cut" as in AST (Gong et al. 2021, Sec. 2.2). "cut" takes the
-    middle of the grid along a shorter axis, and interpolates linearly along a longer one.
+    middle of the grid along a shorter axis, and interpolates linearly along a longer one. With "kept" each
+    patch keeps its embedding, see `crop_positions`; what cannot be continued is interpolated linearly.
 
     Example:
 
@@ -69,6 +71,8 @@ def resize(
     """
     if old == new:
         return positions
+    if how == "kept":
+        return crop_positions(positions, old, new, "cut")
     count = len(positions) - old.count
     rows = positions[count:]
     field = rearrange(rows, "(rows cols) d -> 1 d rows cols", rows=old.rows, cols=old.cols).float()
@@ -98,11 +102,14 @@ def _cut(field: Float[Tensor, "1 d rows cols"], new: Grid) -> Float[Tensor, "1 d
     return field
 
 
-def crop_positions(positions: Float[Tensor, "n d"], old: Grid, new: Grid) -> Float[Tensor, "m d"]:
+def crop_positions(
+    positions: Float[Tensor, "n d"], old: Grid, new: Grid, how: Resampling = "bicubic"
+) -> Float[Tensor, "m d"]:
     """Return position embeddings (t + m, d) for a grid with the same top left corner and another end.
 
     Each patch keeps its embedding: rows and columns at the end are removed. In a larger grid, sine and cosine
-    embeddings are computed for the new patches. Other embeddings cannot be continued, so they are resized.
+    embeddings are computed for the new patches, also if the half of the vertical axis is first.
+    Other embeddings cannot be continued, so they are resized by the method `how`.
 
     Example:
 
@@ -118,6 +125,13 @@ def crop_positions(positions: Float[Tensor, "n d"], old: Grid, new: Grid) -> Flo
         known = None if width % 4 else sincos(old, width, count).to(positions.dtype)
         if known is not None and torch.allclose(positions.cpu(), known, atol=1e-6):
             return sincos(new, width, count).to(positions)
-        return resize(positions, old, new)
+        if known is not None and torch.allclose(positions.cpu(), _vertical_first(known), atol=ALIKE):
+            return _vertical_first(sincos(new, width, count)).to(positions)
+        return resize(positions, old, new, how)
     field = rearrange(positions[count:], "(rows cols) d -> rows cols d", rows=old.rows, cols=old.cols)
     return torch.cat([positions[:count], field[: new.rows, : new.cols].flatten(0, 1)])
+
+
+def _vertical_first(positions: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+    """Return sine and cosine embeddings with the half of the vertical axis before that of the horizontal."""
+    return positions.roll(positions.shape[1] // 2, dims=1)

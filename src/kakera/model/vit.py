@@ -78,7 +78,10 @@ class ViT(Network):
             self.layers = nn.ModuleList(
                 Block(config.width, config.heads, config.block) for _ in range(config.depth)
             )
-            self.norm = nn.LayerNorm(config.width, eps=config.block.epsilon)
+            norm = (
+                nn.LayerNorm(config.width, eps=config.block.epsilon) if config.final_norm else nn.Identity()
+            )
+            self.norm = norm
             head = AttentionPool(config.width, config.heads, config.block) if config.attention_pool else None
             self.attention_pool = head
         if allocate(self):
@@ -204,7 +207,7 @@ class ViT(Network):
     ) -> Float[Tensor, "b k d"]:
         """Return the tokens y = LN(z^(L)) (b, class tokens + registers + k, d) (lecture L5 ⑦).
 
-        The class token comes first.
+        The class token comes first. Without a final norm, y = z^(L).
 
         `pictures` (b, c, H, W) are in the model's input units. Patches with True in `hidden` (lecture L8) or
         `padding_mask`, both (b, n), are not computed. With a `padding_mask`, rows may have different numbers
@@ -249,6 +252,11 @@ class ViT(Network):
     def backbone(self) -> ViT:
         """The network itself."""
         return self
+
+    @property
+    def reference(self) -> Tensor:
+        """A weight in the type of the inputs and on their device; linear maps may be in int8."""
+        return next(self.parameters())
 
     @property
     def step(self) -> int:

@@ -48,7 +48,7 @@ def edges(spec: SoundSpec) -> Array:
 def filters(spec: SoundSpec) -> Array:
     """Return the mel filters (bins, points / 2 + 1): triangles with height 1.
 
-    A triangle rises and falls linearly in mel. It is 1 at the peak and 0 at the edges. A band that is
+    A triangle rises and falls linearly in mel or hertz. It is 1 at the peak and 0 at the edges. A band
     narrower than the distance between two frequencies may contain no frequency; its row is then zero.
 
     Example:
@@ -56,6 +56,10 @@ def filters(spec: SoundSpec) -> Array:
         >>> filters(SoundSpec(bins=40)).shape
         (40, 257)
     """
+    if spec.triangles == "hertz":
+        low, peak, high = (edges(spec)[start : start + spec.bins, None] for start in range(3))
+        heard = np.arange(spec.points // 2 + 1) * spec.rate / spec.points
+        return np.maximum(0.0, np.minimum((heard - low) / (peak - low), (high - heard) / (high - peak)))
     marks = np.linspace(mel(spec.low), mel(spec.highest), spec.bins + 2)
     width = marks[1] - marks[0]
     frequencies = mel(np.arange(spec.points // 2 + 1) * spec.rate / spec.points)
@@ -64,7 +68,7 @@ def filters(spec: SoundSpec) -> Array:
 
 
 def window(name: Window, length: int) -> Array:
-    """Return a symmetric window (length,): its last value equals its first.
+    """Return a window (length,), symmetric: its last value equals its first, except "periodic hann".
 
     Example:
 
@@ -83,3 +87,5 @@ def window(name: Window, length: int) -> Array:
             return 0.42 - 0.5 * np.cos(turn) + 0.08 * np.cos(2 * turn)
         case "rectangular":
             return np.ones(length)
+        case "periodic hann":
+            return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)

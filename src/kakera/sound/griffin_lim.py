@@ -55,6 +55,8 @@ def waveform(
         moved = fitting + momentum * (fitting - last)
         last = fitting
     raised = frames.synthesise(_with(sizes, moved)).numpy()
+    if spec.padded:  # half a frame before and after the recording
+        raised = raised[spec.frame_samples // 2 :][: spec.samples(sizes.shape[-1])]
     samples = lfilter([1.0], [1.0, -spec.preemphasis], raised)
     # A high-pass filter: nothing is known about frequencies below the lowest band.
     below = np.exp(-2 * np.pi * spec.low / spec.rate)
@@ -86,7 +88,7 @@ class _Frames:
     """The conversions between a waveform and the Fourier transforms of its frames."""
 
     def __init__(self, spec: SoundSpec, count: int) -> None:
-        self.spec, self.samples = spec, spec.samples(count)
+        self.spec, self.samples = spec, spec.frame_samples + (count - 1) * spec.hop_samples
         self.window = torch.from_numpy(window(spec.window, spec.frame_samples))
         squares = self._added(self.window.square().expand(count, -1))
         self.weight = squares.clamp_min(LEAST * float(squares.max()))

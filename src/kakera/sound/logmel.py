@@ -7,12 +7,14 @@ value that pre-emphasis makes of a constant: m · (1 − preemphasis).
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import torch
 from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn import functional
 
 from kakera.errors import DataError
 from kakera.sound.bank import filters, window
@@ -56,8 +58,15 @@ class LogMel(nn.Module):
                 expected=f"at least a frame of {self.spec.frame_samples}",
                 do="pass a longer recording, or add zeros at its end",
             )
+        if self.spec.padded:
+            half = self.spec.frame_samples // 2
+            waveforms = functional.pad(waveforms, (half, half), mode="reflect")
         bands = self.filters @ rearrange(self._spectrum(waveforms), "b frames points -> b points frames")
-        return rearrange(bands.clamp_min(self.spec.floor).log(), "b bins frames -> b 1 bins frames")
+        values = bands.clamp_min(self.spec.floor).log()
+        if self.spec.top_db:
+            least = values.amax(dim=(1, 2), keepdim=True) - self.spec.top_db * math.log(10) / 10
+            values = torch.maximum(values, least)
+        return rearrange(values, "b bins frames -> b 1 bins frames")
 
     def in_parts(self, waveforms: Float[Tensor, "b samples"]) -> Float[Tensor, "b 1 bins frames"]:
         """Return the same as `forward`; a CPU computes a few waveforms at a time, and the batch may be empty.

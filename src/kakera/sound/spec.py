@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Samples = TypeVar("Samples", int, "Tensor")
-Window: TypeAlias = Literal["hann", "povey", "hamming", "blackman", "rectangular"]
+Window: TypeAlias = Literal["hann", "povey", "hamming", "blackman", "rectangular", "periodic hann"]
+Triangles: TypeAlias = Literal["mel", "hertz"]
 
 MIX = -1  # in place of a channel's number: the mean of all channels
 CHANNELS = {"mix": MIX, "left": 0, "right": 1}  # names that stand for numbers
@@ -28,8 +29,8 @@ def _require(holds: bool, name: str, value: object, expected: str) -> None:
 class SoundSpec:
     """A Kaldi-compatible log-mel spectrogram (Povey et al. 2011); the defaults are AST's (Gong et al. 2021).
 
-    Frames that would extend beyond the end are left out ("snip edges"). There is no dither and no energy
-    band. Raises OptionError for values that cannot be used.
+    Frames that would extend beyond the end are left out ("snip edges"), unless `padded` is set. There is no
+    dither and no energy band. Raises OptionError for values that cannot be used.
 
     Example:
 
@@ -49,7 +50,7 @@ class SoundSpec:
     fft: int = 0
     """Points of the Fourier transform; 0 selects the smallest power of two that holds a frame."""
     window: Window = "hann"
-    """The window function, symmetric; povey is hann to the power of 0.85."""
+    """The window function, symmetric except "periodic hann"; povey is hann to the power of 0.85."""
     preemphasis: float = 0.97
     """y_j = x_j − preemphasis · x_(j−1) within a frame; the first sample is its own predecessor."""
     centred: bool = True
@@ -57,13 +58,19 @@ class SoundSpec:
     power: float = 2.0
     """Exponent of the magnitudes: 2 for a power spectrum."""
     bins: int = 128
-    """Number of mel bands: triangles on the HTK scale, linear in mel, with height 1."""
+    """Number of mel bands: triangles on the HTK scale, with height 1."""
     low: float = 20.0
     """Lower edge of the lowest band, in hertz."""
     high: float = 0.0
     """Upper edge of the highest band, in hertz; 0 is half the sample rate, and less counts down from it."""
     floor: float = FLOOR
     """Smallest energy; lower energies are raised to it before the logarithm."""
+    triangles: Triangles = "mel"
+    """The unit in which a triangle rises and falls linearly: mel, as in Kaldi, or hertz."""
+    padded: bool = False
+    """True mirrors half a frame before and after the recording: the first frame is centred on sample 0."""
+    top_db: float = 0.0
+    """Largest distance in decibels below the loudest value of a window; 0 is no limit."""
 
     def __post_init__(self) -> None:
         _require(LEAST_RATE <= self.rate <= MOST_RATE, "rate", self.rate, f"{LEAST_RATE} to {MOST_RATE} Hz")
@@ -76,6 +83,8 @@ class SoundSpec:
         _require(self.power > 0, "power", self.power, "a positive number")
         _require(self.bins >= 1, "bins", self.bins, "a positive number")
         _require(self.floor > 0, "floor", self.floor, "a positive number")
+        _require(self.triangles in get_args(Triangles), "triangles", self.triangles, "mel or hertz")
+        _require(self.top_db >= 0, "top_db", self.top_db, "0 or a positive number")
         band = f"{self.low:g} to {self.highest:g} Hz"
         _require(
             0 <= self.low < self.highest <= self.rate / 2, "band", band, f"within 0 to {self.rate / 2:g} Hz"
@@ -107,11 +116,12 @@ class SoundSpec:
 
     def frames_within(self, samples: Samples) -> Samples:
         """Return the same as `frames` for an integer, a tensor or an array; below 1 if no frame fits."""
-        return 1 + (samples - self.frame_samples) // self.hop_samples
+        return 1 + (samples if self.padded else samples - self.frame_samples) // self.hop_samples
 
     def samples(self, frames: int) -> int:
         """Return the number of samples that this number of frames covers."""
-        return self.frame_samples + (frames - 1) * self.hop_samples if frames > 0 else 0
+        first = 0 if self.padded else self.frame_samples
+        return first + (frames - 1) * self.hop_samples if frames > 0 else 0
 
     def seconds(self, samples: int) -> float:
         """Return the duration of this number of samples, in seconds."""

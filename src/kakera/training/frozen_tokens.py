@@ -176,7 +176,7 @@ def tokens_of(task: Classification, batch: Batch, layers: int, fabric: Fabric) -
     model = task.model
     assert isinstance(model, Classifier)
     batch = batch.to(fabric.device)
-    pixels = task.inputs_of(batch)[0].to(model.encoder.norm.weight.dtype)
+    pixels = task.inputs_of(batch)[0].to(model.encoder.reference.dtype)
     with fabric.autocast():
         return tokens_after(model, pixels, layers).float().cpu().numpy()
 

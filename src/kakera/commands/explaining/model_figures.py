@@ -90,7 +90,7 @@ def _fields(
     encoder, some = saved.encoder, looked.pictures[:FIELD_PICTURES]
     ends = [width for width in looked.widths[:FIELD_PICTURES] if width is not None]
     width = ValidArea.of(encoder, min(ends)).width if ends else None
-    seen = saved.inputs.normalize(some.to(encoder.norm.weight))
+    seen = saved.inputs.normalize(some.to(encoder.reference))
     fields = {
         "Transformer": transformer_fields(encoder, seen, width),
         _name(cnn): cnn_fields(cnn.model, cnn.inputs.normalize(some.float())[..., :width]),

@@ -246,6 +246,8 @@ def _require_expressible(saved: Pretrained) -> None:
     if shape.class_tokens != 1 or shape.norm_pre or shape.attention_pool or shape.rotary:
         got = "rotary positions, attention pooling, a norm before the layers, or not exactly one class token"
         _refuse(got)
+    if not shape.final_norm:
+        _refuse("an encoder without a final norm (EAT)")
     if saved.encoder.config.registers or saved.encoder.config.block != PLAIN:
         _refuse("other blocks than the paper's, or registers")
     if saved.model.reconstructs:

@@ -210,6 +210,8 @@ def _require_expressible(saved: Pretrained) -> None:
     shape = saved.encoder.config
     if shape.rotary:
         _refuse("rotary positions (DINOv3)")
+    if shape.block.norm == "post" or not shape.final_norm:
+        _refuse("a norm after each branch, or no final norm (EAT)")
     if shape.class_tokens > 1:
         _refuse(f"{shape.class_tokens} class tokens")
     clip = shape.block.epsilon == CLIP_EPSILON and not shape.block.gated and not _distilled(saved)

@@ -111,6 +111,8 @@ def _likely(saved: Pretrained) -> Kind:
 def _require_known_parts(shape: ViTConfig) -> None:
     if shape.norm_pre:
         _refuse("an encoder with a norm before its layers (CLIP)")
+    if shape.block.norm == "post" or not shape.final_norm:
+        _refuse("an encoder with a norm after each branch, or without a final norm (EAT)")
     if shape.rotary:
         _refuse("an encoder with rotary positions (DINOv3)")
     if shape.attention_pool:
