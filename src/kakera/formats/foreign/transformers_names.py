@@ -132,7 +132,7 @@ def unscaled(encoder: ViT, ours: str) -> dict[str, Tensor]:
         >>> sorted(unscaled(ViT("nano", channels=1, image_size=8), "encoder."))[:2]
         ['encoder.layers.0.scale1', 'encoder.layers.0.scale2']
     """
-    ones = torch.ones_like(encoder.norm.weight)
+    ones = encoder.reference.new_ones(encoder.config.width)
     return {f"{ours}layers.{n}.scale{k}": ones.clone() for n in range(encoder.config.depth) for k in (1, 2)}
 
 

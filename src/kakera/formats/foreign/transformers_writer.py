@@ -79,7 +79,7 @@ def files(saved: Pretrained) -> dict[str, bytes]:
         written = without_key_biases(written)
     if kind is DINOV2_REGISTERS:  # this type always has a mask token, and uses it only in its pretraining
         written[f"{_before(kind, ours)}embeddings.mask_token"] = torch.zeros(
-            1, shape.width, dtype=saved.encoder.norm.weight.dtype
+            1, shape.width, dtype=saved.encoder.reference.dtype
         )
     return {
         "config.json": _json(configuration(saved)),
