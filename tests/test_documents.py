@@ -97,6 +97,7 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder(root / "pictures", count=20)
     folder(root / "new_pictures", count=2)
     tagged(root / "tagged")
+    folder(root / "graded", count=20, classes=("bad", "fair", "good"))
     songs(root / "recordings", count=8)
     part_of_the_demo(root / "idx")
     rows = [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
 from kakera.formats.names import CONVOLUTION, ROW, ROWS, Row, with_prefix
