@@ -145,6 +145,7 @@ def with_key_biases(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     Example:
 
+        >>> import torch
         >>> list(with_key_biases({"attention.q_proj.bias": torch.ones(2)}))
         ['attention.q_proj.bias', 'attention.k_proj.bias']
     """
@@ -161,6 +162,7 @@ def without_key_biases(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     Example:
 
+        >>> import torch
         >>> biases = {f"attention.attention.{part}.bias": torch.zeros(2) for part in ("query", "key")}
         >>> list(without_key_biases(biases))
         ['attention.attention.query.bias']
