@@ -62,7 +62,7 @@ def predict(
     Example:
 
         >>> from kakera import Classifier, InputSpec
-        >>> from kakera.formats.bundle import Pretrained, require_token_classifier
+        >>> from kakera.formats.bundle import Pretrained
         >>> network = Classifier("nano", 2, channels=1, image_size=28)
         >>> inputs = InputSpec(1, 28, 28, mean=(0.5,), std=(0.5,))
         >>> model = Pretrained(network.eval(), inputs, ("left", "right"))
@@ -90,7 +90,7 @@ def iter_predict(
     Example:
 
         >>> from kakera import Classifier, InputSpec
-        >>> from kakera.formats.bundle import Pretrained, require_token_classifier
+        >>> from kakera.formats.bundle import Pretrained
         >>> network = Classifier("nano", 2, channels=1, image_size=28)
         >>> inputs = InputSpec(1, 28, 28, mean=(0.5,), std=(0.5,))
         >>> model = Pretrained(network.eval(), inputs, ("left", "right"))
@@ -181,7 +181,7 @@ def predict_windows(
     Example:
 
         >>> from kakera import Classifier, InputSpec
-        >>> from kakera.formats.bundle import Pretrained, require_token_classifier
+        >>> from kakera.formats.bundle import Pretrained
         >>> from kakera.sound.spec import SoundSpec
         >>> spec = SoundSpec(rate=8000, bins=32)
         >>> inputs = InputSpec(1, 32, 40, (-5.0,), (3.0,), 1.0, ("frequency", "time"), spec)

@@ -1,4 +1,4 @@
-"""The licence of weights: read from a model card, told in plain words, and passed on with the model."""
+"""The licence of weights: read from a model card, shown in plain words, and passed on with the model."""
 
 from __future__ import annotations
 

@@ -58,8 +58,9 @@ def filters(spec: SoundSpec) -> Array:
     """
     if spec.triangles == "hertz":
         low, peak, high = (edges(spec)[start : start + spec.bins, None] for start in range(3))
-        heard = np.arange(spec.points // 2 + 1) * spec.rate / spec.points
-        return np.maximum(0.0, np.minimum((heard - low) / (peak - low), (high - heard) / (high - peak)))
+        frequencies = np.arange(spec.points // 2 + 1) * spec.rate / spec.points
+        rising, falling = (frequencies - low) / (peak - low), (high - frequencies) / (high - peak)
+        return np.maximum(0.0, np.minimum(rising, falling))
     marks = np.linspace(mel(spec.low), mel(spec.highest), spec.bins + 2)
     width = marks[1] - marks[0]
     frequencies = mel(np.arange(spec.points // 2 + 1) * spec.rate / spec.points)

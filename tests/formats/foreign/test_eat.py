@@ -242,7 +242,7 @@ def test_the_front_end_is_its_filter_bank_after_the_mean_of_the_waveform(name: s
     padded = np.zeros((128, 96))
     count = min(96, expected.shape[1])
     padded[:, :count] = expected[:, :count]
-    ours = found.prepare((wave[: found.inputs.sound.samples(96)], 16_000))[0, 0].numpy()  # type: ignore
+    ours = found.prepare((wave[: found.inputs.sound.samples(96)], 16_000))[0, 0].numpy()  # type: ignore[union-attr]
     limit = np.full((128, 96), 1e-4)
     limit[:, :count] += unsure[:, :count]
     assert (np.abs(ours - (padded + 4.268) / (2 * 4.569)) < limit).all()
