@@ -17,6 +17,8 @@ def test_spans_are_read(text: str, seconds: float) -> None:
 @pytest.mark.parametrize("text", ["", "2", "h", "soon", "-2h", "2h later", "0s", "2 h"])
 def test_what_is_no_span_is_refused(text: str) -> None:
     with refused("budget", got=repr(text), do="1h30m"):
+        duration.seconds(text, "budget")
+    with refused("time", got=repr(text), do="1h30m"):
         duration.seconds(text)
 
 

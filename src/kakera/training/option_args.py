@@ -230,7 +230,7 @@ class FinetuneArgs(SoundArgs, LearningArgs, DataArgs, total=False):
     loss: Literal["cross-entropy", "focal", "asymmetric", "ordinal"]
     """training loss; focal: Lin et al. 2017; asymmetric (files with several labels): Ridnik et al. 2021;
     ordinal (ordered classes): Díaz & Marathe 2019"""
-    class_order: tuple[str, ...]
+    class_order: str | Sequence[str]
     """ordinal loss: all classes, lowest first; empty: classes whose names are numbers, by value"""
     gamma: float
     """focal loss: how much it lowers the loss of files that are already right; 0: cross entropy"""
