@@ -194,7 +194,7 @@ def test_none_of_these(start: Path, tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (20, 28, 28, 1), dtype=np.uint8)
     assert all(one.labels == ("none of these",) for one in kakera.predict(run, noise, reject=0.1))
     refused: list[tuple[Any, dict[str, Any]]] = [
-        (load_model(run), {}),
+        (replace(load_model(run), rejection=None), {}),
         (start, {}),
         (run, {"engine": "int8"}),
         (run, {"reject": 1e-6}),

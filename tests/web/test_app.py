@@ -13,6 +13,7 @@ from kakera.data.sources.files import open_pictures
 from kakera.explain import encode
 from kakera.explain.activations import Activations
 from kakera.formats.native import load_model
+from kakera.formats.rejection import rejection_of
 from tests.web.runs import CLASSES, client, png, three_runs
 
 
@@ -96,6 +97,19 @@ def test_predictions_are_those_of_predict(web: TestClient, runs: list[Path]) -> 
         wanted = predict(next(run for run in runs if run.name == name), ["demo"])[2].probabilities
         assert [row["name"] for row in rows] == list(wanted)
         np.testing.assert_allclose([row["probability"] for row in rows], list(wanted.values()), rtol=1e-5)
+
+
+def test_a_run_with_distances_tells_how_typical_a_picture_is(
+    web: TestClient, runs: list[Path], tmp_path: Path
+) -> None:
+    saved = load_model(runs[1])
+    seen = saved.embed("demo", pool="class and mean")
+    around = np.repeat(seen, 6, axis=0) + 0.5 * np.random.default_rng(0).normal(size=(60, seen.shape[1]))
+    replace(saved, rejection=rejection_of(around[:30], around[30:])).save(tmp_path / "classifier")
+    place = {"model": "classifier", "picture": "sample-3"}
+    found = client([tmp_path / "classifier"]).get("/api/predict", params=place).json()["typical"]
+    assert found == predict(tmp_path / "classifier", ["demo"], reject=0.5)[2].typical
+    assert web.get("/api/predict", params=place).json()["typical"] is None
 
 
 def test_the_labels_are_the_likeliest_class_or_all_above_their_thresholds(

@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ from kakera import explain
 from kakera.cli.main import main
 from kakera.explain import colour, masks
 from kakera.formats.native import load_model
+from kakera.formats.rejection import rejection_of
 from kakera.grid import Grid
 from kakera.training.run import Run
 from kakera.web.serve_options import ServeOptions
@@ -66,6 +68,10 @@ def world(mae: Path, cnn: Path, tmp_path_factory: pytest.TempPathFactory) -> Wor
     for name, run in (("mae", mae), ("cnn", cnn)):
         shutil.copytree(run, runs / name)
     kakera.finetune(few, out=runs / "classifier", init_from=str(runs / "mae"), **QUICK)
+    # Its training files have nearly the same tokens, so every picture is unlike them.
+    tokens = 1e-3 * np.random.default_rng(0).normal(size=(254, 128))
+    saved = replace(load_model(runs / "classifier"), rejection=rejection_of(tokens[127:], tokens[:127]))
+    saved.save(runs / "classifier")
     kakera.pretrain(few, out=root / "whole", model="nano", patch=7, norm_pix_loss=True, **quick)
     growing = Run(runs / "growing", {"verb": "pretrain"})
     growing.describe(load_model(root / "whole"))
@@ -492,6 +498,14 @@ def test_predictions_are_those_of_the_command(page: Page, world: World, model: s
     (wanted,) = kakera.predict(world.runs / model, [world.pictures / "2.png"])
     assert len(bars(page)) == 10
     assert bars(page) == [(name, f"{100 * p:.1f} %") for name, p in wanted.probabilities.items()]
+
+
+def test_a_picture_unlike_the_training_files_is_marked(page: Page) -> None:
+    page.open("model=classifier")
+    said = "perhaps none of these: at most 0.8 % of files like the training files are this unusual"
+    assert page.part("predictions", "caption") == said
+    page.open("model=cnn")
+    assert page.part("predictions", "caption") == ""
 
 
 def test_relevance_for_a_chosen_class(page: Page, oracle: Oracle) -> None:

@@ -70,7 +70,8 @@ def run(words: Sequence[str]) -> int:
         default=0.0,
         metavar="RATE",
         help='label files that are unlike the training files "none of these", with this rate of false '
-        "alarms, such as 0.05; for a run of kakera fit (default: 0, never)",
+        "alarms, such as 0.05; for a run of kakera fit, or of kakera finetune with --val-share (default: 0, "
+        "never)",
     )
     add_ranges(parser)
     form = writing.add_mutually_exclusive_group()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
@@ -142,7 +142,7 @@ def convert_int8(
         raise OptionError("int8", got="a model without a head", expected="a classifier", do=do)
     require_classes(saved, "predict with kakera")
     require_free(target)
-    files = export.files(saved)
+    files = export.files(replace(saved, rejection=None))  # int8 changes the tokens, so the distances too
     own = saved.inputs.channels if saved.inputs.sound is None else AUTO
     given = {"init_from": str(source), "channels": own}
     _, prepared = prepare(ProbeOptions, calibrate, "paper", given, saved.inputs)

@@ -9,6 +9,7 @@ from typing import Any, Unpack
 
 from kakera import duration
 from kakera.commands.finetune_forecast import forecast_of
+from kakera.commands.finetune_rejection import with_rejection
 from kakera.commands.initial_classifier import initial_classifier
 from kakera.commands.job import TrainingJob
 from kakera.commands.labelled import held_out, labelled_part
@@ -127,7 +128,9 @@ def finetune_result(
             model = merged(train(task, plan, run, verb="finetune", each_epoch=watch, best=best))
         mark_trainable(model, saved.model)
         report_kept(best, plan, regression=saved.regression)
-        found = with_thresholds(replace(saved, model=model), prepared.dataset, chosen, prepared.workers, dist)
+        last = (prepared.dataset, chosen, prepared.workers, dist)
+        found = with_thresholds(replace(saved, model=model), *last)
+        found = with_rejection(found, pictures, *last)
         return finish(run, found, *measured)
 
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from kakera.commands.engine import in_engine
 from kakera.commands.prediction import Prediction, Source, on_device, open_model, prediction_of, readers
-from kakera.commands.rejecting import WithTokens, rejection_for
+from kakera.commands.rejecting import rejection_for, with_tokens
 from kakera.data.sources.files import open_files
 from kakera.data.sources.items import Files
 from kakera.errors import OptionError
-from kakera.formats.bundle import Pretrained, require_token_classifier
+from kakera.formats.bundle import Pretrained
 from kakera.formats.engines.builders import Engine
 from kakera.formats.inference import Predictor, each_batch, each_file
 from kakera.formats.onnx.model import OnnxModel
@@ -51,8 +51,9 @@ def predict(
     machine has on some of the files, checks their answers against float32, and prints the choice.
 
     `reject` above 0 is a rate of false alarms: the label is "none of these" for files that are more unlike
-    the training files than all but this share of held-out training files. The model must be a run folder of
-    `kakera.fit`. Then `Prediction.typical` is that share for each file.
+    the training files than all but this share of held-out training files. The model must come from
+    `kakera.fit`, or from `kakera.finetune` with `val_share`. Then `Prediction.typical` is that share for each
+    file.
 
     The probabilities of a recording are the mean over its windows. A regression model predicts numbers
     (`Prediction.values`) in place of labels. An unreadable file has a prediction
@@ -144,9 +145,7 @@ def each_prediction(
 
     following = 0  # number of the next file to yield; a gap before a result means unreadable files
     with on_device(saved, device):
-        running: Predictor = in_engine(saved, dataset, engine)
-        if rejection is not None and isinstance(saved, Pretrained):
-            running = WithTokens(require_token_classifier(saved))
+        running: Predictor = in_engine(saved, dataset, engine) if rejection is None else with_tokens(saved)
         for numbers, rows, broken in each_file(
             running, dataset, workers=readers(dataset, workers), progress="predict"
         ):

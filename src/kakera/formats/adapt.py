@@ -51,7 +51,8 @@ def adapt(
     count = saved.inputs.channels if channels is None else channels
     if classes is None and (sides, count) == (saved.inputs.size, saved.inputs.channels):
         return saved
-    saved = replace(saved, model=copy.deepcopy(saved.model))  # the copy is changed below
+    # The copy is changed below. Its tokens differ, so distances from the training files are unknown.
+    saved = replace(saved, model=copy.deepcopy(saved.model), rejection=None)
     if sides != saved.inputs.size:
         saved = _resized(saved, sides)
     if count != saved.inputs.channels:

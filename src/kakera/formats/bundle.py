@@ -18,6 +18,7 @@ from kakera.data.sources.items import Files
 from kakera.errors import OptionError, RunError, UnreadableFileError
 from kakera.formats.classes import note_on_duplicates, require_thresholds, unique_names
 from kakera.formats.preparation import prepare
+from kakera.formats.rejection import Rejection
 from kakera.formats.target_scale import TargetScale
 from kakera.frontend import FrontEnd
 from kakera.inputs import InputSpec
@@ -70,6 +71,8 @@ class Pretrained(Generic[M_co]):
     """Mean and standard deviation of the targets of a regression model; None for other models."""
     license: str = field(default="", compare=False)
     """Licence of the weights that this model was made from, if their card states one; empty: unknown."""
+    rejection: Rejection | None = field(default=None, compare=False)
+    """How far files are from the training files of this model, for `predict` with `reject`; None: unknown."""
 
     def __post_init__(self) -> None:
         # A class is an index, so names must be unique: repeated names get a number, and a note tells so.

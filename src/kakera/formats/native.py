@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from kakera.errors import RunError
 from kakera.formats.build import fill, require_numbers, without_memory
 from kakera.formats.bundle import Pretrained
-from kakera.formats.checksum import read_sealed, sealed
+from kakera.formats.checksum import digest, read_sealed, sealed
 from kakera.formats.classes import describe_thresholds
 from kakera.formats.description import check, targets_of, thresholds_of
 from kakera.formats.old_names import current
+from kakera.formats.rejection import FILE, stored_rejection, write_rejection
 from kakera.formats.wrappers import unwrapped
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
@@ -56,7 +57,12 @@ def save_model(folder: Path, saved: Pretrained) -> None:
         ['kakera.json', 'model.safetensors']
     """
     write_description(folder, saved)
-    write_tensors(folder / WEIGHTS, dict(saved.model.state_dict()))
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in saved.model.state_dict().items()}
+    if saved.rejection is None:
+        (folder / FILE).unlink(missing_ok=True)
+    else:
+        write_rejection(folder, saved.rejection, digest(weights, {}))
+    write_tensors(folder / WEIGHTS, weights)
 
 
 def write_description(folder: Path, saved: Pretrained) -> None:
@@ -105,7 +111,9 @@ def load_model(folder: str | Path) -> Pretrained:
         >>> load_model("model").inputs.size
         (8, 8)
     """
-    return assemble(Path(folder), lambda: read_sealed(Path(folder) / WEIGHTS)[0])
+    saved = assemble(Path(folder), lambda: read_sealed(Path(folder) / WEIGHTS)[0])
+    rejection, notes = stored_rejection(Path(folder))
+    return replace(saved, rejection=rejection, notes=(*saved.notes, *notes))
 
 
 def assemble(folder: Path, read: Callable[[], dict[str, Tensor]]) -> Pretrained:

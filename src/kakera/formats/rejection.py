@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 
 from kakera import seeding
 from kakera.errors import OptionError, RunError
-from kakera.formats.tokens.encoder import checksum_of, read_arrays, write_arrays
+from kakera.formats.tokens.encoder import checksum_of, read_arrays, sealed_arrays
+from kakera.storage import write_atomically
 
 FILE = "rejection.safetensors"
 NONE = "none of these"
 SHARE = 0.2  # of the training files, held out for the limit
 LEAST = 40  # training files
+LEAST_HELD = 8  # held-out files: a fifth of the least training files
 MOST = 20_000  # training files to use
 
 
@@ -91,13 +93,30 @@ def fit_rejection(tokens: NDArray[Any], seed: int = 0) -> Rejection | None:
         return None
     order = seeding.permutation(seed, 0, len(tokens), "rejection")[:MOST]
     held = int(SHARE * len(order))
-    seen = tokens[order[held:]].astype(np.float64)
+    return rejection_of(tokens[order[held:]], tokens[order[:held]])
+
+
+def rejection_of(seen: NDArray[Any], held_out: NDArray[Any]) -> Rejection | None:
+    """Return the rejection for tokens (n, e) of training files and tokens (m, e) of held-out files.
+
+    None for fewer than 8 held-out files, or fewer than 2 training files.
+
+    Example:
+
+        >>> rng = np.random.default_rng(0)
+        >>> found = rejection_of(rng.normal(size=(100, 3)), rng.normal(size=(50, 3)))
+        >>> len(found.distances)
+        50
+    """
+    if len(held_out) < LEAST_HELD or len(seen) < 2:
+        return None
+    seen = seen.astype(np.float64)
     mean, std = seen.mean(axis=0), seen.std(axis=0)
     std = np.where(std <= 1e-6 * np.maximum(np.abs(mean), 1e-30), np.inf, std)
     spread, axes = np.linalg.eigh(shrunk_covariance((seen - mean) / std))
     whitening = (axes / np.sqrt(np.maximum(spread, 1e-9))) / std[:, None]
     found = Rejection(mean.astype(np.float32), whitening.astype(np.float32), np.zeros(0, np.float32))
-    return Rejection(found.mean, found.whitening, np.sort(found.distance(tokens[order[:held]])))
+    return Rejection(found.mean, found.whitening, np.sort(found.distance(held_out)))
 
 
 def shrunk_covariance(centred: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -130,12 +149,42 @@ def write_rejection(folder: Path, rejection: Rejection, weights: str) -> None:
         >>> Path("run", FILE).exists()
         True
     """
+    write_atomically(folder / FILE, rejection_bytes(rejection, weights))
+
+
+def rejection_bytes(rejection: Rejection, weights: str) -> bytes:
+    """Return the bytes of the file of a rejection; `weights` is the checksum of the model's weights.
+
+    Example:
+
+        >>> found = fit_rejection(np.random.default_rng(0).normal(size=(50, 3)))
+        >>> len(rejection_bytes(found, "abc")) > 100
+        True
+    """
     arrays = {"mean": rejection.mean, "whitening": rejection.whitening, "distances": rejection.distances}
-    write_arrays(folder / FILE, arrays, {"weights": weights})
+    return sealed_arrays(arrays, {"weights": weights})[0]
 
 
-def read_rejection(folder: str | Path) -> Rejection:
+def stored_rejection(folder: Path) -> tuple[Rejection | None, tuple[str, ...]]:
+    """Return the rejection of a run folder; None if it has none or a damaged one, and notes about it.
+
+    Example:
+
+        >>> stored_rejection(Path("no-run"))
+        (None, ())
+    """
+    if not (folder / FILE).is_file():
+        return None, ()
+    try:
+        return read_rejection(folder), ()
+    except RunError as error:
+        return None, (f"without --reject: {error}",)
+
+
+def read_rejection(folder: str | Path, weights: str | None = None) -> Rejection:
     """Return the rejection of a run folder. Raises RunError if it has none, or one of other weights.
+
+    `weights` is the checksum of its weights; by default that of its `model.safetensors`.
 
     Example:
 
@@ -143,17 +192,20 @@ def read_rejection(folder: str | Path) -> Rejection:
         ...     read_rejection("no-run")
         ... except RunError as error:
         ...     print(str(error).partition(";")[0])
-        no-run: got no rejection.safetensors, expected a run of kakera fit with 40 or more labels
+        no-run: got no rejection.safetensors, expected a run of kakera fit with 40 or more labels, or of \
+kakera finetune with --val-share
     """
     path, do = Path(folder) / FILE, "fit one, or leave out --reject"
     if not path.is_file():
-        expected = f"a run of kakera fit with {LEAST} or more labels"
+        expected = f"a run of kakera fit with {LEAST} or more labels, or of kakera finetune with --val-share"
         raise RunError(str(folder), got=f"no {FILE}", expected=expected, do=do)
     try:
         arrays, texts = read_arrays(path)
         found = Rejection(arrays["mean"], arrays["whitening"], arrays["distances"])
+        if found.whitening.shape[:1] != found.mean.shape or found.distances.ndim != 1:
+            raise ValueError("arrays that do not match")
     except (OSError, ValueError, KeyError) as error:
         raise RunError(str(path), got=error, expected="a whole file", do="fit the run again") from error
-    if texts.get("weights") != checksum_of(Path(folder) / "model.safetensors"):
+    if texts.get("weights") != (weights or checksum_of(Path(folder) / "model.safetensors")):
         raise RunError(str(path), got="distances of other weights", expected="those of this run", do=do)
     return found

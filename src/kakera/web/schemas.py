@@ -184,6 +184,11 @@ class PredictionAnswer(BaseModel):
         description="The most probable class, or every class whose probability is at least its threshold."
     )
     probabilities: list[Probability]
+    typical: Share | None = Field(
+        None,
+        description="Share of held-out training files that are at least as unusual; null if the run does not "
+        "have their distances, and for a recording of several windows.",
+    )
 
 
 class EmbeddingAnswer(BaseModel):

@@ -26,8 +26,9 @@ from kakera.explain.similarity import similarities
 from kakera.formats.bundle import require_mae, require_token_classifier
 from kakera.formats.classes import exceeds_threshold
 from kakera.formats.inference import probabilities
+from kakera.formats.rejection import rejection_pool
 from kakera.grid import Grid
-from kakera.model.classifier import Pool, pool_tokens
+from kakera.model.classifier import Pooling, pool_tokens
 from kakera.sound.griffin_lim import waveform
 from kakera.sound.spec import SoundSpec
 from kakera.web.cache import Cache, Limiter
@@ -163,9 +164,8 @@ class Views:
 
         def make() -> NDArray[np.float32]:
             with self.turns.slot():
-                return probabilities(state.saved, front.inputs.normalize(model_input.values[None]), padding)[
-                    0
-                ].numpy()
+                pixels = front.inputs.normalize(model_input.values[None])
+                return probabilities(state.saved, pixels, padding)[0].numpy()
 
         row = self.memory.get(("predict", *state.key, picture.id), make, lambda array: array.nbytes)
         order = np.argsort(-row, kind="stable")
@@ -175,9 +175,19 @@ class Views:
             exceeds_threshold(row, state.saved.thresholds) if several else np.arange(len(row)) == order[0]
         )
         labels = [state.saved.classes[i] for i in order if chosen[i]]
-        return {"multi_label": several, "labels": labels, "probabilities": named}
+        typical = self._typical(state, picture)
+        return {"multi_label": several, "labels": labels, "probabilities": named, "typical": typical}
 
-    def embedding(self, state: State, picture: Item, layer: int, pool: Pool) -> dict[str, Any]:
+    def _typical(self, state: State, picture: Item) -> float | None:
+        """Return the share of held-out training files that are at least as unusual; None if unknown."""
+        rejection = state.saved.rejection
+        if rejection is None or self.model_input(state, picture).windows > 1:
+            return None
+        pool = rejection_pool(state.saved.encoder.config.class_tokens)
+        vector = self.embedding(state, picture, -1, pool)["embedding"]
+        return float(rejection.typical(vector[None])[0])
+
+    def embedding(self, state: State, picture: Item, layer: int, pool: Pooling) -> dict[str, Any]:
         """Return one vector (d,) of a layer, after the final norm, like the input of probes.
 
         Raises OptionError, RunError.

@@ -140,12 +140,16 @@ def _merging(make: Callable[[Pretrained, Batch], Pretrained]) -> Callable[[Pretr
 
 
 def _onnxruntime(saved: Pretrained, batch: Batch) -> OnnxModel:
-    graph = quantise(export.graph(saved), [feeds(batch.pictures, batch.lengths)])
+    graph = quantise(export.graph(_plain(saved)), [feeds(batch.pictures, batch.lengths)])
     return _graph(saved, graph, lambda file: session_of(file, threads=torch.get_num_threads()))
 
 
 def _openvino(saved: Pretrained, batch: Batch) -> OnnxModel:
-    return _graph(saved, export.graph(saved), OpenvinoSession)
+    return _graph(saved, export.graph(_plain(saved)), OpenvinoSession)
+
+
+def _plain(saved: Pretrained) -> Pretrained:
+    return replace(saved, rejection=None)  # a graph of the probabilities alone
 
 
 def _graph(saved: Pretrained, graph: bytes, start: Callable[[Path], Any]) -> OnnxModel:

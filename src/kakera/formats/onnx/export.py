@@ -15,23 +15,34 @@ import torch
 import kakera
 from kakera.errors import missing_extra
 from kakera.formats.bundle import Pretrained
+from kakera.formats.checksum import digest
 from kakera.formats.classes import describe_thresholds
 from kakera.formats.license import card_license
 from kakera.formats.onnx.graph import graph_of
 from kakera.formats.onnx.inputs import input_of
+from kakera.formats.rejection import FILE as REJECTION
+from kakera.formats.rejection import rejection_bytes
 
 FILE = "model.onnx"
+TYPICAL = (
+    "`typical` is the share of held-out training files that are at least as unusual as the input (for a "
+    "recording: as this window). To reject inputs that are none of the classes, choose a rate of false "
+    "alarms, such as 0.05, and reject those with `typical` at or below it."
+)
 NAMES_WHAT_IS_ABSENT = "torch.onnx._internal.exporter._registration"
 """The logger that lists all torchvision operators if torchvision is not installed; kakera needs none."""
 
 
 def files(saved: Pretrained) -> dict[str, bytes]:
     """Return the content of each file of the folder. Raises MissingExtraError without ONNX."""
+    weights = {} if saved.rejection is None else {"weights": _checksum(saved)}
+    distances = {} if saved.rejection is None else {REJECTION: rejection_bytes(saved.rejection, **weights)}
     return {
         FILE: graph(saved),
-        "config.json": _json(configuration(saved)),
+        "config.json": _json(configuration(saved) | weights),
         "preprocessor_config.json": _json(input_of(saved.inputs).preprocessing()),
         "README.md": card(saved).encode(),
+        **distances,
     }
 
 
@@ -108,6 +119,7 @@ def card(saved: Pretrained) -> str:
         else []
     )
     classes = [f"Classes: {', '.join(saved.classes)}."] if saved.classes else []
+    classes += [TYPICAL] if "typical" in ports.output_names else []
     license, licence = card_license(saved.license)
     lines = [
         "---",
@@ -128,6 +140,11 @@ def card(saved: Pretrained) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _checksum(saved: Pretrained) -> str:
+    tensors = saved.model.state_dict().items()
+    return digest({name: tensor.detach().cpu().contiguous() for name, tensor in tensors}, {})
 
 
 def _json(content: dict[str, Any]) -> bytes:

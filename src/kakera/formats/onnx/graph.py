@@ -11,11 +11,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from kakera.formats.bundle import Pretrained, require_classifier, require_mae
+from kakera.formats.bundle import Pretrained, require_classifier, require_mae, require_token_classifier
 from kakera.formats.onnx.inputs import input_of
+from kakera.formats.with_tokens import logits_and_tokens
 from kakera.model import patches
 from kakera.model.mae import VARIANCE_FLOOR, Decoder
-from kakera.model.token_index import TokenIndex
+from kakera.model.token_index import TokenIndex, visible_index
 
 
 class Graph(nn.Module):
@@ -113,6 +114,53 @@ class Labels(Graph):
         return logits, logits.sigmoid() if self.multi_label else logits.softmax(dim=-1)
 
 
+class LabelsAndDistance(Labels):
+    """A graph from stored values to logits, probabilities (b, classes), pooled tokens (b, e) and `typical`.
+
+    `typical` (b,) is the share of held-out training files that are at least as unusual; see `Rejection`.
+
+    Example:
+
+        >>> import numpy as np
+        >>> from dataclasses import replace
+        >>> from kakera.formats.rejection import fit_rejection
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.classifier import Classifier
+        >>> model = Classifier("nano", 2, channels=1, image_size=8)
+        >>> saved = Pretrained(model, InputSpec(1, 8, 8, (0.5,), (0.5,)), ("cat", "dog"))
+        >>> found = fit_rejection(np.random.default_rng(0).normal(size=(50, 128)))
+        >>> outputs = graph_of(replace(saved, rejection=found))(torch.zeros(3, 1, 8, 8))
+        >>> [values.shape for values in outputs]
+        [torch.Size([3, 2]), torch.Size([3, 2]), torch.Size([3, 128]), torch.Size([3])]
+    """
+
+    output_names = ("logits", "probabilities", "pooled", "typical")
+
+    def __init__(self, saved: Pretrained) -> None:
+        super().__init__(saved)
+        assert saved.rejection is not None
+        self.network = require_token_classifier(saved).model
+        for name in ("mean", "whitening", "distances"):
+            self.register_buffer(name, torch.from_numpy(getattr(saved.rejection, name).copy()))
+
+    def forward(self, *values: Tensor) -> tuple[Tensor, ...]:
+        """Return logits, probabilities, pooled tokens and `typical`."""
+        pixels, padding = self.front(*values)
+        return self._all(*logits_and_tokens(self.network, pixels, all_patches(padding)))
+
+    def expected(self, *values: Tensor) -> tuple[Tensor, ...]:
+        """Return the outputs of the model itself, without padding patches."""
+        pixels, padding = self.front(*values)
+        return self._all(
+            *logits_and_tokens(self.network, pixels, visible_index(None, padding, pixels.device))
+        )
+
+    def _all(self, logits: Tensor, pooled: Tensor) -> tuple[Tensor, ...]:
+        distance = ((pooled - self.mean) @ self.whitening).square().mean(dim=1, keepdim=True)
+        farther = (self.distances >= distance).to(distance.dtype).sum(dim=1)
+        return *self._both(logits), pooled, (farther + 1) / (len(self.distances) + 1)
+
+
 class Reconstructions(Graph):
     """A graph that predicts hidden patches of stored pictures (b, c, H, W); the mask is its last input.
 
@@ -187,7 +235,7 @@ def graph_of(saved: Pretrained) -> Graph:
         >>> graph_of(saved).output_names
         ('tokens',)
     """
-    return GRAPHS[saved.model.kind](saved)
+    return (LabelsAndDistance if saved.rejection is not None else GRAPHS[saved.model.kind])(saved)
 
 
 def all_patches(unseen: Tensor | None) -> TokenIndex | None:

@@ -23,6 +23,7 @@ from kakera.formats.old_names import current
 from kakera.formats.onnx.export import FILE
 from kakera.formats.onnx.inputs import Axes, input_of
 from kakera.formats.onnx.int8 import Feeds
+from kakera.formats.rejection import Rejection, read_rejection
 from kakera.formats.verify import session_of
 from kakera.inputs import InputSpec
 from kakera.out_of_memory import raise_out_of_memory
@@ -42,6 +43,8 @@ class OnnxModel:
     classes: tuple[str, ...]
     multi_label: bool
     thresholds: tuple[float, ...] = ()
+    rejection: Rejection | None = None
+    """As in `Pretrained`; None for a graph without the output `pooled`."""
 
     def probabilities(self, values: Tensor, lengths: Tensor | None = None) -> Float[Tensor, "b classes"]:
         """Return the probabilities (b, classes) of stored pictures, or of waveforms and their `lengths`."""
@@ -94,6 +97,7 @@ def open_onnx(source: str | Path) -> OnnxModel:
         classes = unique_names(words("id2label", [names[str(number)] for number in range(len(names))]))
         thresholds = thresholds_of(description)
         require_thresholds(thresholds, len(classes), multi_label=multi_label)
+        weights = str(description.get("weights", ""))
     except (OSError, *UNFIT, RecursionError) as error:
         raise _unfit(
             file.parent / CONFIG, error, "the description that kakera writes beside a graph"
@@ -108,16 +112,18 @@ def open_onnx(source: str | Path) -> OnnxModel:
     except Exception as error:  # ONNX Runtime raises its own error types
         raise_out_of_memory(error)
         raise _unfit(file, error, "an ONNX graph") from error
-    _require_fit(file, session, inputs, len(classes))
-    return OnnxModel(session, inputs, classes, multi_label, thresholds)
+    rejection = read_rejection(file.parent, weights) if weights else None
+    required: dict[str, Axes] = {"probabilities": (None, len(classes))}
+    required |= {} if rejection is None else {"pooled": (None, len(rejection.mean))}
+    _require_fit(file, session, inputs, required)
+    return OnnxModel(session, inputs, classes, multi_label, thresholds, rejection)
 
 
-def _require_fit(file: Path, session: Any, inputs: InputSpec, classes: int) -> None:
+def _require_fit(file: Path, session: Any, inputs: InputSpec, required: Mapping[str, Axes]) -> None:
     """Check that inputs and outputs of a graph match its description. Raises RunError otherwise."""
     entering = input_of(inputs).axes
     inputs_of_graph = {port.name: tuple(port.shape) for port in session.get_inputs()}
     leaving = {port.name: tuple(port.shape) for port in session.get_outputs()}
-    required: dict[str, Axes] = {"probabilities": (None, classes)}
     outputs = {name: shape for name, shape in leaving.items() if name in required}
     for got, expected in ((inputs_of_graph, entering), (outputs, required)):
         same = got.keys() == expected.keys() and all(_alike(got[name], expected[name]) for name in got)

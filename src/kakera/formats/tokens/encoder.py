@@ -186,10 +186,23 @@ def write_arrays(path: Path, arrays: Arrays, texts: Mapping[str, str] | None = N
         >>> checksum_of(Path("head.safetensors")) == seal
         True
     """
-    plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    seal = checksum(plain, texts or {})
-    write_atomically(path, save(plain, {**(texts or {}), CHECKSUM: seal}))
+    content, seal = sealed_arrays(arrays, texts or {})
+    write_atomically(path, content)
     return seal
+
+
+def sealed_arrays(arrays: Arrays, texts: Mapping[str, str]) -> tuple[bytes, str]:
+    """Return the bytes of a safetensors file with arrays, texts and the checksum of both; and the checksum.
+
+    Example:
+
+        >>> content, seal = sealed_arrays({"bias": np.zeros(2, np.float32)}, {"kind": "head"})
+        >>> seal in str(content)
+        True
+    """
+    plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    seal = checksum(plain, texts)
+    return save(plain, {**texts, CHECKSUM: seal}), seal
 
 
 def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:

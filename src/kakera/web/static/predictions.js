@@ -4,7 +4,12 @@ import { Panel } from "./panel.js";
 import { change, memory, stamp, state } from "./state.js";
 
 const MOST = 10;
+const RARE = 0.05; // share of held-out training files
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
+
+/** A warning for an input that is unlike the training files, from the share of those that are as unusual. */
+const unlike = (typical) => (typical === null || typical > RARE ? ""
+  : `perhaps none of these: at most ${percent(typical)} of files like the training files are this unusual`);
 
 export class PredictionsPanel extends Panel {
   constructor(column) {
@@ -24,7 +29,8 @@ export class PredictionsPanel extends Panel {
     const words = new URLSearchParams({ model: model.id, picture: state.picture });
     const entry = memory.want(`predict?${words}/${stamp(model)}`, (signal) => getJson(`api/predict?${words}`, signal));
     if (!this.has(entry, key)) return;
-    this.title(model, entry.value.multi_label ? "multi-label: more than one class is possible" : "");
+    this.title(model, [entry.value.multi_label ? "multi-label: more than one class is possible" : "",
+      unlike(entry.value.typical)].filter(Boolean).join("; "));
     if (this.drawn !== entry.value) this.fill(entry.value.probabilities.slice(0, MOST), entry.value.labels);
     this.drawn = entry.value;
     const chosen = state.target || entry.value.probabilities[0].name;
