@@ -75,6 +75,11 @@ def test_a_saved_copy_rejects_the_same_files(fitted: Path, tmp_path: Path) -> No
         assert one.labels == other.labels == NONE
 
 
+def test_a_head_on_two_tokens_tells_how_timm_can_have_it(fitted: Path, tmp_path: Path) -> None:
+    with pytest.raises(KakeraError, match="class and mean pooling, .*; fit the head again with --pool class"):
+        convert(fitted, tmp_path / "timm", to="timm")
+
+
 def test_another_size_or_another_encoder_has_other_tokens_and_no_rejection(fitted: Path) -> None:
     assert load(fitted).rejection is not None
     assert load(fitted, image_size=32).rejection is None

@@ -1,4 +1,4 @@
-"""How unlike the training files a file is, for a fine-tuned model: its limit is from the validation part."""
+"""Distances of validation files from the training files of a fine-tuned model, for "none of these"."""
 
 from __future__ import annotations
 

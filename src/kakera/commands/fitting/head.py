@@ -59,12 +59,12 @@ class FittedHead:
         best = self.tried[0]
         if best["log_loss"] is None:
             return f"{found}; no class has two labels, so no label could be left out to choose by"
-        what = (
-            ""
-            if best["accuracy"] is None
-            else f", accuracy {100 * best['accuracy']:.1f} % on left-out labels"
-        )
-        return f"{found}{what}, temperature {self.temperature:.3g} (best of {len(self.tried)} heads)"
+        best_of = f" (best of {len(self.tried)})" if len(self.tried) > 1 else ""
+        calibrated = f"(temperature {self.temperature:.3g})"
+        if best["accuracy"] is None:
+            return f"{found}{best_of}: probabilities calibrated on left-out labels {calibrated}"
+        measured = f"accuracy {100 * best['accuracy']:.1f} % on left-out labels"
+        return f"{found}{best_of}: {measured}, probabilities calibrated on them {calibrated}"
 
 
 def fit_head(setup: FitSetup, tokens: Mapping[str, NDArray[np.float32]], labels: NDArray[Any]) -> FittedHead:

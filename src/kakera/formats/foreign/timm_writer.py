@@ -26,6 +26,7 @@ from kakera.model.classifier import default_pool
 # Epsilons of timm's norms, which no model argument changes: CLIP's constructor has the second.
 EPSILON, CLIP_EPSILON = 1e-6, 1e-5
 POOLS = ("class", "mean", "distilled", "normed mean", "attention")
+OTHER = "choose another model or another format"
 BYTE = 255.0  # timm always divides stored values by 255
 # Constructors for features without an argument: a gated MLP, a distillation token, the epsilon of CLIP.
 PLAIN, GATED = "vit_base_patch16_224", "vit_giant_patch14_dinov2"
@@ -223,13 +224,9 @@ def _require_expressible(saved: Pretrained) -> None:
         _refuse("patches that overlap")
     norm = model.head_epsilon is not None
     if model.classifies and (norm or model.pool not in POOLS):
-        _refuse(f"a head with {model.pool} pooling" + (" and a norm" if norm else ""))
+        do = "fit the head again with --pool class" if model.pool == "class and mean" else OTHER
+        _refuse(f"a head with {model.pool} pooling" + (" and a norm" if norm else ""), do)
 
 
-def _refuse(got: str) -> NoReturn:
-    raise RunError(
-        "timm",
-        got=got,
-        expected="a model that timm's Vision Transformer can express",
-        do="choose another model or another format",
-    )
+def _refuse(got: str, do: str = OTHER) -> NoReturn:
+    raise RunError("timm", got=got, expected="a model that timm's Vision Transformer can express", do=do)
