@@ -100,7 +100,7 @@ class Labels(Graph):
         super().__init__(saved)
         self.model, self.multi_label = require_classifier(saved).model, saved.multi_label
 
-    def forward(self, *values: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, *values: Tensor) -> tuple[Tensor, ...]:
         """Return logits and probabilities."""
         pixels, padding = self.front(*values)
         return self._both(self.model.head(self.model.features_from_index(pixels, all_patches(padding))))
@@ -135,6 +135,9 @@ class LabelsAndDistance(Labels):
     """
 
     output_names = ("logits", "probabilities", "pooled", "typical")
+    mean: Tensor
+    whitening: Tensor
+    distances: Tensor
 
     def __init__(self, saved: Pretrained) -> None:
         super().__init__(saved)
