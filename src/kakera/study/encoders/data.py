@@ -15,7 +15,7 @@ from kakera.commands.fitting.tokens import FitTokens, missing, tokens_of
 from kakera.commands.labelled import held_out, labelled_part, require_labels
 from kakera.data.checks.digest import digest
 from kakera.data.checks.leaks import leaks
-from kakera.data.checks.warnings import data_warnings, leak_warning, measured_part
+from kakera.data.checks.warnings import data_warnings, leak_warning, measured_part, uneven
 from kakera.data.dataset import Dataset
 from kakera.data.images.value_range import range_from_options
 from kakera.data.split import few
@@ -51,6 +51,14 @@ class EncodersData:
     _keys: dict[Any, tuple[tuple[Key, ...], tuple[Key, ...]]] = field(default_factory=dict)
     _recent: dict[Any, Any] = field(default_factory=dict)
     """The encoder and the tokens that were used last: at most one of each."""
+
+    @property
+    def is_uneven(self) -> bool:
+        """True if some classes have many more test files than others: balanced accuracy is measured."""
+        labels = self.test.labels
+        assert labels is not None
+        single = not (self.dataset.regression or self.dataset.multi_label)
+        return single and uneven(np.bincount(labels, minlength=len(self.dataset.classes)).tolist())
 
     def counts(self, options: EncodersOptions) -> list[int]:
         """Return the numbers of labels, each once, in ascending order.

@@ -13,7 +13,7 @@ from kakera.storage import write_atomically
 from kakera.study.encoders.answer import EncoderComparison, EncoderFacts, Score
 from kakera.study.encoders.data import EncodersData
 from kakera.study.encoders.source import MAE
-from kakera.study.encoders.work import table_of
+from kakera.study.encoders.work import parts_of
 from kakera.study.scheduler import StudyResult
 from kakera.study.study_options import EncodersOptions
 from kakera.study.study_page import time_and_command, write_costs
@@ -26,6 +26,7 @@ def gather(finished: StudyResult, data: EncodersData) -> EncoderComparison:
     """Collect scores and costs from the results of the units, draws in order."""
     scores: dict[str, dict[int, list[Score]]] = {}
     facts, device = dict[str, EncoderFacts](), "cpu"
+    classes = data.test.labels if data.is_uneven else None
     titles = {source.name: source for source in data.sources}
     for unit in finished.plan.units:
         result, name = finished.results[unit.name], unit.values.get("encoder", "")
@@ -35,9 +36,10 @@ def gather(finished: StudyResult, data: EncodersData) -> EncoderComparison:
             numbers = result["milliseconds"], result["parameters"], result["license"]
             facts[name] = EncoderFacts(source.title, *numbers, source.is_baseline)
         elif unit.kind == HEAD:
-            score = Score(result["score"], table_of(result["files"]))
+            score = Score(result["score"], parts_of(result["files"], classes))
             scores.setdefault(name, {}).setdefault(unit.values["labels"], []).append(score)
     measure = "mean average precision" if data.dataset.multi_label else "accuracy"
+    measure = "balanced accuracy" if data.is_uneven else measure
     measure = "R²" if data.dataset.regression else measure
     kind, most = data.dataset.kind, len(data.labelled)
     return EncoderComparison(scores, facts, most, measure, data.part, kind, device)
@@ -46,7 +48,7 @@ def gather(finished: StudyResult, data: EncodersData) -> EncoderComparison:
 def write(finished: StudyResult, data: EncodersData, options: EncodersOptions) -> EncoderComparison:
     """Write `results.json`, `results.csv`, `costs.csv` and `report.html`, and return the comparison."""
     found = gather(finished, data)
-    header = ("encoder", "labels", "seed", "head", "pool", "score", "balanced", "left_out")
+    header = ("encoder", "labels", "seed", "head", "pool", "score", "accuracy", "left_out")
     rows = [
         (at["encoder"], at["labels"], at["seed"], *(_cell(result[name]) for name in header[3:]))
         for at, result in _heads(finished)
@@ -138,8 +140,7 @@ def _legend(found: EncoderComparison, chosen: dict[str, Any]) -> str:
         f"{found.part.capitalize()} {found.measure} in per cent, mean of {many} ± half of the 95 % interval "
         f"for {over}. “To the best” is the difference to the first row in points, paired: the same labels "
         "and the same test files. * is clearly below the best of its column (5 %, after the Holm "
-        f"correction). Milliseconds are those of one thread for reading and encoding a file{where}. Means "
-        "of accuracies hide rare classes: see the column balanced in results.csv."
+        f"correction). Milliseconds are those of one thread for reading and encoding a file{where}."
     )
 
 

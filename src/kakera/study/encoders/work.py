@@ -20,7 +20,6 @@ from kakera.study.encoders.data import EncodersData
 from kakera.study.encoders.source import MAE, EncoderSource
 from kakera.study.encoders.tokens import baseline_milliseconds, encoder_milliseconds
 from kakera.study.study_options import EncodersOptions
-from kakera.training.metrics_report import Evaluation
 from kakera.training.predictions import Predictions
 
 MISSING = "-"  # in the hits of a cell: a test file that cannot be read
@@ -73,28 +72,28 @@ def fitted(
         seen = {pool: seen[pool] for pool in data.encoder(source, run).pools}
     head = best_head(train, seen, train.labels, seed=options.seed)
     found, evaluation = predicted(head, data.test, tokens.test[head.pool], tokens.test_rows)
-    if evaluation.score is None:
+    score = evaluation.balanced_accuracy if data.is_uneven else evaluation.score
+    if score is None:
         got = f"equal numbers in all {data.part} files"
         raise DataError(data.dataset.name, got=got, expected="different numbers", do="check the labels")
     best = head.tried[0]
     return {
-        "score": evaluation.score,
-        "balanced": evaluation.balanced_accuracy,
+        "score": score,
+        "accuracy": evaluation.accuracy,
         "head": head.kind,
         "pool": head.pool,
         "labels": len(train),
+        "strength": best["strength"],
         "left_out": best.get("accuracy"),
-        "files": _of_files(data, found, evaluation, head),
+        "files": _of_files(data, found, head),
     }
 
 
-def _of_files(
-    data: EncodersData, found: Predictions, evaluation: Evaluation, head: FittedHead
-) -> str | list[float | None] | None:
+def _of_files(data: EncodersData, found: Predictions, head: FittedHead) -> str | list[float | None] | None:
     """Return what each test file adds to the score: hits as text, for numbers its part of R².
 
-    The score is their mean. For several labels there is none: the mean average precision is no mean over
-    files. An unreadable file is "-" or None.
+    For several labels there is nothing: the mean average precision is no mean over files. An unreadable file
+    is "-" or None.
     """
     labels = data.test.labels
     assert labels is not None
@@ -112,20 +111,30 @@ def _of_files(
     return [numbers.get(row) for row in range(len(data.test))]
 
 
-def table_of(files: str | list[float | None] | None) -> NDArray[np.float64] | None:
+def parts_of(
+    files: str | list[float | None] | None, classes: NDArray[np.int64] | None = None
+) -> NDArray[np.float64] | None:
     """Return the part of each test file in the score (n,), NaN for an unreadable one; None without.
 
-    `files` is that of the result of a head.
+    Their mean is the score. `files` is that of the result of a head. `classes` int (n,) make it the balanced
+    accuracy: a hit in a rare class counts more.
 
     Example:
 
-        >>> table_of("10-1")
+        >>> parts_of("10-1")
         array([ 1.,  0., nan,  1.])
+        >>> parts_of("1101", classes=np.array([0, 0, 0, 1]))  # (2/3 + 1/1) / 2
+        array([0.66666667, 0.66666667, 0.        , 2.        ])
     """
     if files is None:
         return None
     known = {"1": 1.0, "0": 0.0}
-    return np.array([known.get(one, np.nan) if isinstance(files, str) else one for one in files], np.float64)
+    parts = [known.get(one, np.nan) if isinstance(files, str) else one for one in files]
+    table = np.array(parts, np.float64)
+    if classes is None:
+        return table
+    counts = np.bincount(classes[np.isfinite(table)], minlength=int(classes.max()) + 1)
+    return table * (counts.sum() / (counts > 0).sum() / np.maximum(counts, 1))[classes]
 
 
 def measure(data: EncodersData, options: EncodersOptions) -> dict[str, float]:
