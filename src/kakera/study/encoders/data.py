@@ -49,6 +49,7 @@ class EncodersData:
     warnings: tuple[str, ...]
     digest: dict[str, str]
     _keys: dict[Any, tuple[tuple[Key, ...], tuple[Key, ...]]] = field(default_factory=dict)
+    _draws: dict[Draw, NDArray[np.int64]] = field(default_factory=dict)
     _recent: dict[Any, Any] = field(default_factory=dict)
     """The encoder and the tokens that were used last: at most one of each."""
 
@@ -93,7 +94,9 @@ class EncodersData:
         for count in self.counts(options):
             seeds = options.seeds if count < len(self.labelled) else 1
             for seed in range(options.seed, options.seed + seeds):
-                found[count, seed] = few(labels, count, seed)
+                if (count, seed) not in self._draws:
+                    self._draws[count, seed] = few(labels, count, seed)
+                found[count, seed] = self._draws[count, seed]
         return found
 
     def drawn(self, options: EncodersOptions) -> NDArray[np.int64]:

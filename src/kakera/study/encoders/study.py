@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -86,7 +87,7 @@ class EncodersStudy:
         name = self._source(unit).unit
         if unit.kind == HEAD:
             return costs[f"head {name} {unit.values['labels']}"]
-        files = len(self.data.drawn(self.options)) + len(self.data.test)
+        files = self._drawn + len(self.data.test)
         return work.MEASURING + costs[f"file {name}"] * costs[f"share {name}"] * files
 
     def work(self, unit: WorkUnit, folder: Path, results: Results, units: Path) -> dict[str, Any]:
@@ -97,6 +98,11 @@ class EncodersStudy:
         if unit.kind == TOKENS:
             return work.encoded(self.data, source, self.options, run)
         return work.fitted(self.data, source, self.options, run, unit.values)
+
+    @cached_property
+    def _drawn(self) -> int:
+        """The number of training files that any draw contains."""
+        return len(self.data.drawn(self.options))
 
     def _source(self, unit: WorkUnit) -> Any:
         return next(one for one in self.data.sources if one.name == unit.values["encoder"])
