@@ -168,8 +168,8 @@ def test_recordings_are_compared_with_their_mean_spectrum(tmp_path: Path) -> Non
     found = study_encoders(songs(tmp_path / "songs"), out=tmp_path / "s", **words)
     assert {*found.answer.scores} == {str(tmp_path / "sound"), "spectrum"}
     assert found.answer.value("spectrum", 8).mean == 1.0  # two kinds of tones
+    words["encoders"] = [words["encoders"], "pixels"]
     with pytest.raises(OptionError, match="pixels, which is for pictures, expected encoders of recordings"):
-        words["encoders"] = [words["encoders"], "pixels"]
         study_encoders(tmp_path / "songs", out=tmp_path / "t", **words)
 
 

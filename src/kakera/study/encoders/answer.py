@@ -48,7 +48,7 @@ class EncoderFacts:
     license: str = ""
     baseline: bool = False
 
-    def terms(self) -> str:
+    def license_text(self) -> str:
         """Return the licence in words."""
         if self.baseline:
             return "no weights"
@@ -107,24 +107,24 @@ class EncoderComparison:
         alone = found.count < 2 and count != self.all_labels
         return Difference(found.mean, found.half, found.count, 1.0 if alone else found.p)
 
-    def ranked(self, count: int) -> list[str]:
+    def order(self, count: int) -> list[str]:
         """Return the encoders, the highest mean score first; of equal ones the cheaper first."""
 
-        def order(name: str) -> tuple[float, float]:
+        def place(name: str) -> tuple[float, float]:
             return -fmean(one.value for one in self.scores[name][count]), self.facts[name].milliseconds
 
-        return sorted(self.scores, key=order)
+        return sorted(self.scores, key=place)
 
     def alike(self, count: int) -> list[str]:
         """Return the best encoder and those that are not clearly worse (Holm correction), the best first."""
-        best, *others = self.ranked(count)
+        best, *others = self.order(count)
         tested = signs([self.difference(best, name, count) for name in others])
         return [best, *(name for name, sign in zip(others, tested, strict=True) if sign <= 0)]
 
     def recommended(self) -> tuple[str, bool]:
         """Return the encoder to take with the largest number of labels, and True if it is clearly the best.
 
-        If several cannot be told apart from the best, it is the cheapest of them.
+        If several are not significantly worse than the best, it is the cheapest of them.
         """
         alike = self.alike(self.counts[-1])
         return min(alike, key=lambda name: self.facts[name].milliseconds), len(alike) == 1
@@ -132,11 +132,11 @@ class EncoderComparison:
     def sentences(self) -> list[str]:
         """Return the recommendation: two sentences."""
         count = self.counts[-1]
-        (name, certain), best = self.recommended(), self.ranked(count)[0]
+        (name, certain), best = self.recommended(), self.order(count)[0]
         facts, first = self.facts[name], self.facts[best]
         labels = f"all {count} labels" if count == self.all_labels else f"{count} labels"
         score = f"{self.part} {self.measure}, {per_cent(self.value(best, count))} %"
-        cost = f"{_milliseconds(facts.milliseconds)} ms for each file on one thread, {facts.terms()}"
+        cost = f"{_milliseconds(facts.milliseconds)} ms for each file on one thread, {facts.license_text()}"
         if certain:
             opening = f"Take {facts.title}: with {labels} it has clearly the highest {score}"
             last = f"It takes {cost}{self._cheaper(name, count)}."
@@ -145,8 +145,9 @@ class EncoderComparison:
         if self.draws(count) < 2 and count != self.all_labels:
             reason = "one draw of the labels shows no variation"
         else:
-            reason = f"{listed([self.facts[other].title for other in others])} cannot be told apart from it"
-        opening = f"It cannot be told which is best: with {labels} {first.title} has the highest {score}"
+            others = listed([self.facts[other].title for other in others])
+            reason = f"the difference to {others} is not significant"
+        opening = f"No clear winner: with {labels} {first.title} has the highest {score}"
         return [
             f"{opening}, but {reason}.",
             f"Take {facts.title}, the cheapest of these: {cost}.",
@@ -155,7 +156,7 @@ class EncoderComparison:
     def _behind(self, best: str, count: int) -> str:
         if len(self.scores) < 2:
             return "it is the only one"
-        second = self.ranked(count)[1]
+        second = self.order(count)[1]
         gap = points(self.difference(best, second, count))
         return f"{gap} points compared with {self.facts[second].title}, the next"
 
@@ -173,12 +174,12 @@ class EncoderComparison:
         found: dict[str, Any] = {"measure": self.measure, "part": self.part, "threads": 1}
         found |= {"device": self.device, "recommendation": self.sentences(), "recommended": name}
         found |= {"certain": certain, "encoders": []}
-        for other in self.ranked(self.counts[-1]):
+        for other in self.order(self.counts[-1]):
             facts = self.facts[other]
             row: dict[str, Any] = {"name": other, "milliseconds": round(facts.milliseconds, 4)}
             row |= {"parameters": facts.parameters, "license": facts.license or None, "scores": []}
             for count in self.counts:
-                best, value = self.ranked(count)[0], self.value(other, count)
+                best, value = self.order(count)[0], self.value(other, count)
                 gap = self.difference(other, best, count)
                 numbers = {"labels": count, "draws": self.draws(count), "mean": value.mean}
                 numbers |= {

@@ -23,7 +23,7 @@ from kakera.errors import DataError, OptionError
 from kakera.formats.tokens.encoder import FrozenEncoder
 from kakera.formats.tokens.keys import Key, file_keys
 from kakera.option_fields import AUTO, or_none
-from kakera.study.encoders.source import EncoderSource, open_first, open_sources, require_names
+from kakera.study.encoders.source import EncoderSource, open_encoders, open_first, require_names
 from kakera.study.encoders.tokens import baseline_tokens, missing_baseline
 from kakera.study.study_options import EncodersOptions
 from kakera.training.options import FitOptions
@@ -99,7 +99,7 @@ class EncodersData:
                 found[count, seed] = self._draws[count, seed]
         return found
 
-    def drawn(self, options: EncodersOptions) -> NDArray[np.int64]:
+    def rows(self, options: EncodersOptions) -> NDArray[np.int64]:
         """Return the labelled training files that any draw contains, int (n,), in ascending order."""
         return np.unique(np.concatenate(list(self.draws(options).values())))
 
@@ -114,7 +114,7 @@ class EncodersData:
         """Return the files of all draws and the test files, as an encoder reads them."""
         encoder, fit = self.encoder(source, run), fit_options(options, source.name)
         ranges = value_ranges(options, encoder.inputs)
-        rows = self.drawn(options)
+        rows = self.rows(options)
         train, test = (
             read_for(with_values(files, ranges), encoder.inputs)
             for files in (self.labelled.take(rows), self.test)
@@ -127,7 +127,7 @@ class EncodersData:
 
         Those that were used last stay in memory. Raises DataError if no test file is readable.
         """
-        rows = self.drawn(options)
+        rows = self.rows(options)
         name = source.unit, rows.tobytes()
         if self._recent.get("tokens", ("", None))[0] != name:
             self._recent.pop("tokens", None)
@@ -148,7 +148,7 @@ class EncodersData:
         """Return the number of files whose tokens must be computed."""
         if not source.is_baseline:
             return sum(missing(self.setup(source, options, run)))
-        rows = self.drawn(options)
+        rows = self.rows(options)
         train = self.labelled.take(rows)
         first, second = self._keys_of(train, self.test, rows)
         return missing_baseline(train, first) + missing_baseline(self.test, second)
@@ -181,7 +181,7 @@ def open_encoders_data(data: str | Path | Dataset, options: EncodersOptions) -> 
     first = open_first(options.encoders)
     bits, bounds = or_none(options.bits) or 0, or_none(options.value_range) or ()
     dataset = open_files(data, fit_options(options, ""), first, range_from_options(bits, bounds))
-    sources = open_sources(options.encoders, dataset)
+    sources = open_encoders(options.encoders, dataset)
     require_labels(dataset)
     labelled = labelled_part(dataset, "train")
     require_labels_of_classes(labelled)

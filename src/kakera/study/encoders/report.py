@@ -74,13 +74,13 @@ def table(found: EncoderComparison) -> list[tuple[str, ...]]:
     counts = found.counts
     heads = [f"{count} labels" if count != found.all_labels else f"all {count} labels" for count in counts]
     rows = [("encoder", *heads, "to the best", "ms a file", "parameters", "licence")]
-    for name in found.ranked(counts[-1]):
+    for name in found.order(counts[-1]):
         facts = found.facts[name]
         cells = [
             per_cent(found.value(name, count)) + ("" if name in found.alike(count) else " *")
             for count in counts
         ]
-        best = found.ranked(counts[-1])[0]
+        best = found.order(counts[-1])[0]
         gap = "–" if name == best else points(found.difference(name, best, counts[-1]))
         size = "–" if facts.baseline else amount(facts.parameters)
         license = "–" if facts.baseline else facts.license or "unknown"
@@ -179,6 +179,6 @@ def _head_rows(finished: StudyResult, data: EncodersData) -> list[tuple[str, ...
 def _curves(found: EncoderComparison) -> bytes:
     curves = [
         Curve(found.facts[name].title, found.counts, [found.value(name, count) for count in found.counts])
-        for name in found.ranked(found.counts[-1])
+        for name in found.order(found.counts[-1])
     ]
     return draw(curves, x="labels", y=f"{found.part} {found.measure}, per cent", logarithmic=True, scale=100)

@@ -22,7 +22,7 @@ OPTION = "encoders"
 
 @dataclass(frozen=True)
 class EncoderSource:
-    """An encoder of a study: where it is from, and its names. See `open_sources`.
+    """An encoder of a study: where it is from, and its names. See `open_encoders`.
 
     Example:
 
@@ -66,9 +66,9 @@ def require_names(names: Sequence[str]) -> None:
 
     Example:
 
-        >>> require_names(["runs/mae", "runs/mae/"])
+        >>> require_names(["runs/mae", "runs/mae"])
         Traceback (most recent call last):
-        kakera.errors.OptionError: encoders: got runs/mae/ twice, expected different encoders; ...
+        kakera.errors.OptionError: encoders: got runs/mae twice, expected different encoders; name each once
     """
     seen = set[str]()
     for name in names:
@@ -91,7 +91,7 @@ def open_first(names: Sequence[str]) -> InputSpec | None:
     return None if first is None else _opened(first).inputs
 
 
-def open_sources(names: Sequence[str], dataset: Dataset) -> tuple[EncoderSource, ...]:
+def open_encoders(names: Sequence[str], dataset: Dataset) -> tuple[EncoderSource, ...]:
     """Return the encoders of a study, the baseline always among them.
 
     Each is opened once to check that it can read the files; only its checksum is kept in memory. Raises
@@ -104,7 +104,7 @@ def open_sources(names: Sequence[str], dataset: Dataset) -> tuple[EncoderSource,
         >>> from kakera.formats.bundle import Pretrained
         >>> encoder = ViT("nano", channels=1, image_size=28)
         >>> Pretrained(encoder, InputSpec(1, 28, 28, (0.5,), (0.5,))).save("run")
-        >>> [source.unit for source in open_sources(["run"], open_dataset("demo"))]
+        >>> [source.unit for source in open_encoders(["run"], open_dataset("demo"))]
         ['1-run', '2-pixels']
     """
     base = baseline_name(dataset)

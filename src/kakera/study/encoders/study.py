@@ -102,7 +102,7 @@ class EncodersStudy:
     @cached_property
     def _drawn(self) -> int:
         """The number of training files that any draw contains."""
-        return len(self.data.drawn(self.options))
+        return len(self.data.rows(self.options))
 
     def _source(self, unit: WorkUnit) -> Any:
         return next(one for one in self.data.sources if one.name == unit.values["encoder"])

@@ -39,7 +39,7 @@ def pretrained(data: EncodersData, options: EncodersOptions, folder: Path) -> di
 def encoded(data: EncodersData, source: EncoderSource, options: EncodersOptions, run: Path) -> dict[str, Any]:
     """Compute the tokens of all files, and return facts about the encoder: size, licence, speed."""
     tokens = data.tokens(source, options, run)
-    unreadable = len(data.drawn(options)) + len(data.test) - len(tokens.train_rows) - len(tokens.test_rows)
+    unreadable = len(data.rows(options)) + len(data.test) - len(tokens.train_rows) - len(tokens.test_rows)
     facts: dict[str, Any] = {"computed": tokens.computed, "unreadable": unreadable, "threads": 1}
     if source.is_baseline:
         width = next(iter(tokens.train.values())).shape[1]
@@ -61,7 +61,7 @@ def fitted(
     The head is chosen by labels that each fit leaves out. Raises DataError if only files of one class are
     readable.
     """
-    tokens, drawn = data.tokens(source, options, run), data.drawn(options)
+    tokens, drawn = data.tokens(source, options, run), data.rows(options)
     rows = data.draws(options)[values["labels"], values["seed"]]
     here = np.flatnonzero(np.isin(drawn[tokens.train_rows], rows))
     train = data.labelled.take(drawn[tokens.train_rows[here]])
@@ -140,7 +140,7 @@ def parts_of(
 def measure(data: EncodersData, options: EncodersOptions) -> dict[str, float]:
     """Measure seconds for each file of each encoder, of a head for each number of labels, and of mae."""
     found, widths = dict[str, float](), dict[str, int]()
-    total = len(data.drawn(options)) + len(data.test)
+    total = len(data.rows(options)) + len(data.test)
     for source in data.sources:
         if source.name == MAE:
             continue
