@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ class EncoderSource:
     title: str = ""
     """The short name for tables."""
     weights: str = ""
-    """Checksum of the weights; empty for the baseline, and for mae, which is not trained yet."""
+    """Checksum of weights and input; empty for the baseline, and for mae, which is not trained yet."""
 
     @property
     def is_baseline(self) -> bool:
@@ -120,7 +121,7 @@ def open_encoders(names: Sequence[str], dataset: Dataset) -> tuple[EncoderSource
         if name not in (MAE, *BASELINES):
             encoder = _opened(name)
             _require_readable(name, encoder, dataset)
-            weights = f"{checksum(encoder.tensors, {})[:32]} {encoder.inputs.to_json()}"
+            weights = checksum(encoder.tensors, {"inputs": json.dumps(encoder.inputs.to_json())})[:12]
             if weights in owners:
                 got, do = f"{owners[weights]} and {name}, which are equal", "name one of them"
                 raise OptionError(OPTION, got=got, expected="different encoders", do=do)

@@ -129,7 +129,7 @@ def parts_of(
     if files is None:
         return None
     known = {"1": 1.0, "0": 0.0}
-    parts = [known.get(one, np.nan) if isinstance(files, str) else one for one in files]
+    parts = [known.get(one, np.nan) for one in files] if isinstance(files, str) else files
     table = np.array(parts, np.float64)
     if classes is None:
         return table
