@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kakera.commands.fitting.head import FittedHead, best_head, predicted
 from kakera.commands.fitting.setup import require_labels_of_classes
 from kakera.commands.pretrain import plan_pretrain, pretrain
-from kakera.data.split import few
+from kakera.data.split import few, strata
 from kakera.errors import DataError
 from kakera.option_fields import AUTO
 from kakera.study.encoders.data import EncodersData
@@ -24,6 +24,7 @@ from kakera.training.predictions import Predictions
 
 MISSING = "-"  # in the hits of a cell: a test file that cannot be read
 MEASURED = 1000  # labels of the head that is measured for the plan; more labels take longer in proportion
+APART = 1.5  # distance of the classes of its random tokens, so that their heads make mistakes
 MEASURING = 2.0  # seconds of reading an encoder and measuring its speed
 
 
@@ -166,12 +167,15 @@ def measure(data: EncodersData, options: EncodersOptions) -> dict[str, float]:
 
 
 def _head_seconds(data: EncodersData, options: EncodersOptions, count: int, width: int) -> float:
-    """Return the measured seconds of a head on random tokens."""
+    """Return the measured seconds of a head on random tokens, whose means differ with the labels."""
     some, labels = min(count, MEASURED), data.labelled.labels
     assert labels is not None
     train, random = data.labelled.take(few(labels, some, options.seed)), np.random.default_rng(0)
     assert train.labels is not None
-    tokens = {pool: random.normal(size=(some, width)).astype(np.float32) for pool in ("class", "mean")}
+    classes = np.unique(strata(train.labels), return_inverse=True)[1]
+    means = APART / width**0.5 * random.normal(size=(int(classes.max()) + 1, 2 * width))
+    both = (random.normal(size=(some, 2 * width)) + means[classes]).astype(np.float32)
+    tokens = {"class": both[:, :width], "mean": both[:, width:], "class and mean": both}
     began = time.perf_counter()
     best_head(train, tokens, train.labels, seed=options.seed)
     return (time.perf_counter() - began) * count / some
