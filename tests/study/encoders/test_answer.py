@@ -58,6 +58,8 @@ def test_one_draw_tells_nothing_unless_it_has_all_labels() -> None:
     assert some.recommended() == ("c", False)
     assert "one draw of the labels shows no variation" in some.sentences()[0]
     assert answer({"a": 0.9, "c": 0.5}, COSTS, draws=1, all_labels=100).recommended() == ("a", True)
+    without = answer({"a": 0.9, "c": 0.5}, COSTS, draws=1, all_labels=100, parts=False)
+    assert "one draw of the labels shows no variation" in without.sentences()[0]
 
 
 def test_draws_alone_decide_where_the_score_is_no_mean_over_files() -> None:

@@ -16,7 +16,7 @@ from kakera.formats.native import save_model
 from kakera.inputs import InputSpec
 from kakera.study.encoders.study import study_encoders
 from tests.small import folder, pictures
-from tests.study.encoders.test_study import some
+from tests.study.encoders.cells import some
 from tests.training.listeners import autoencoder, cnn
 from tests.training.songs import songs
 

@@ -1,9 +1,7 @@
-"""A study of encoders: what it writes, what it repeats, and its numbers beside scikit-learn."""
+"""A study of encoders: what it writes, and its numbers beside scikit-learn."""
 
-import csv
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,85 +15,10 @@ from sklearn.neighbors import NearestCentroid
 import kakera
 from kakera.cli.main import main
 from kakera.data.dataset import Dataset
-from kakera.data.sources.open import open_dataset
 from kakera.data.split import few
-from kakera.errors import RunError
-from kakera.formats import features
-from kakera.formats.bundle import Pretrained
-from kakera.inputs import InputSpec
 from kakera.study.encoders.study import plan_encoders, study_encoders
-from tests.study.studies import ended, started, written
-
-TRAIN, TEST = 80, 40
-
-
-def some(train: int = TRAIN, test: int = TEST) -> Dataset:
-    """Some of the demo's pictures, equally many of each class."""
-    demo = open_dataset("demo")
-    assert demo.labels is not None
-    chosen = [
-        np.flatnonzero((demo.split == part) & (demo.labels == label))[: count // 10]
-        for part, count in (("train", train), ("test", test))
-        for label in range(10)
-    ]
-    return demo.take(np.concatenate(chosen))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A cache of tokens for all tests, and one quick measurement of the speed of each encoder."""
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("cache")
-        patch.setenv("KAKERA_CACHE", str(folder))
-        patch.setattr("kakera.study.encoders.tokens.SECONDS", 0.0)
-        yield folder
-
-
-@pytest.fixture(scope="module")
-def starts(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Two encoders with random weights, one of them with a licence."""
-    root = tmp_path_factory.mktemp("encoders")
-    for seed, name in enumerate(("first", "second one")):
-        network = kakera.ViT("nano", channels=1, image_size=28, seed=seed)
-        Pretrained(network, InputSpec(1, 28, 28, (0.3,), (0.3,)), license="mit").save(root / name)
-    return [str(root / "first"), str(root / "second one")]
-
-
-def options(starts: list[str], **changes: Any) -> dict[str, Any]:
-    return {"encoders": starts, "labels": (20, 40), "seeds": 3, **changes}
-
-
-@pytest.fixture(scope="module")
-def done(starts: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("studies") / "which"
-    study_encoders(some(), out=out, **options(starts))
-    return out
-
-
-def cell(done: Path, name: str) -> dict[str, Any]:
-    return json.loads((done / "units" / f"head-{name}" / "result.json").read_text())
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-class Passes:
-    """Counts the files whose tokens are computed, and can interrupt after some of them."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, most: int = 10**9) -> None:
-        self.seen, self.most, whole = list[bytes](), most, features.each_features
-
-        def counted(saved: Any, dataset: Dataset, *args: Any, **more: Any) -> Iterator[Any]:
-            for samples, found, broken in whole(saved, dataset, *args, **more):
-                if len(self.seen) >= self.most:
-                    raise KeyboardInterrupt
-                weights = str(sum(float(each.detach().sum()) for each in saved.model.parameters())).encode()
-                self.seen += [weights + dataset.pictures.read(int(n)).tobytes() for n in samples]
-                yield samples, found, broken
-
-        monkeypatch.setattr(features, "each_features", counted)
+from tests.study.encoders.cells import TEST, TRAIN, cell, options, rows, some
+from tests.study.studies import written
 
 
 def predictions(head: dict[str, Any], train: NDArray[Any], labels: NDArray[Any], test: NDArray[Any]) -> Any:
@@ -179,66 +102,6 @@ def test_the_page_has_time_size_licence_and_one_recommendation(done: Path) -> No
     assert "http" not in page.replace("http://www.w3.org", "")
 
 
-def test_a_second_run_computes_no_token_and_fits_no_head(
-    done: Path, starts: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = {path: path.stat().st_mtime_ns for path in (done / "units").rglob("*")}
-    table = (done / "results.csv").read_bytes()
-    passes = Passes(monkeypatch)
-    study_encoders(some(), out=done, **options(starts))
-    assert not passes.seen
-    assert (done / "results.csv").read_bytes() == table
-    assert {path: path.stat().st_mtime_ns for path in (done / "units").rglob("*")} == before
-
-
-def test_another_study_on_the_same_files_computes_no_token(
-    done: Path, starts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    passes = Passes(monkeypatch)
-    study_encoders(some(), out=tmp_path / "s", **options(starts, labels=(20,)))
-    assert not passes.seen
-    kakera.fit(
-        some(),
-        init_from=starts[0],
-        out=tmp_path / "fit",
-        labels=20,
-        label_seed=1,
-        baselines=False,
-    )
-    assert not passes.seen
-    evaluation = json.loads((tmp_path / "fit" / "evaluation.json").read_text())
-    assert evaluation["accuracy"] == pytest.approx(cell(done, "1-first-20-s1")["score"])
-
-
-def test_an_interrupted_study_repeats_no_pass_of_an_encoder(
-    done: Path, starts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("KAKERA_CACHE", str(tmp_path / "cache"))
-    drawn = set[int]()
-    labels = some().part("train").labels
-    assert labels is not None
-    for seed in range(3):
-        drawn |= {*few(labels, 40, seed).tolist()}
-    each = len(drawn) + TEST
-    with monkeypatch.context() as patch:
-        passes = Passes(patch, most=each + 20)  # in the middle of the second encoder
-        with pytest.raises(KeyboardInterrupt):
-            study_encoders(some(), out=tmp_path / "s", **options(starts))
-    first = passes.seen
-    assert each < len(first)
-    passes = Passes(monkeypatch)
-    study_encoders(some(), out=tmp_path / "s", **options(starts))
-    assert len(first) + len(passes.seen) == len({*first, *passes.seen}) == 2 * each
-    assert (tmp_path / "s" / "results.csv").read_bytes() == (done / "results.csv").read_bytes()
-
-
-def test_other_options_are_refused_in_a_folder_that_is_begun(done: Path, starts: list[str]) -> None:
-    with pytest.raises(RunError, match="seeds 3 in the run, 4 now"):
-        study_encoders(some(), out=done, **options(starts, seeds=4))
-    with pytest.raises(RunError, match="data that changed since the run started"):
-        study_encoders(some(TRAIN, 30), out=done, **options(starts))
-
-
 def test_all_labels_are_drawn_once_and_can_still_be_compared(starts: list[str], tmp_path: Path) -> None:
     done = study_encoders(some(), out=tmp_path / "s", **options(starts, labels=0))
     (score,) = json.loads((tmp_path / "s" / "results.json").read_text())["encoders"][1]["scores"]
@@ -319,21 +182,3 @@ def test_the_command_prints_table_recommendation_and_next_step(
         sentence in said for sentence in json.loads((out / "results.json").read_text())["recommendation"]
     )
     assert said.splitlines()[-1] == f"{out / 'report.html'}: open it in a browser"
-
-
-@pytest.mark.slow
-def test_a_killed_study_repeats_no_unit_and_gives_the_same_table(starts: list[str], tmp_path: Path) -> None:
-    data = written(tmp_path / "some.npz", train=TRAIN, test=TEST)
-    words = options(starts, encoders=tuple(starts), seeds=8)
-    whole, out = tmp_path / "whole", tmp_path / "killed"
-    ended(started("encoders", data, whole, words))
-    process = started("encoders", data, out, words)
-    while len([*out.glob("units/*/result.json")]) < 9:
-        assert process.poll() is None, process.communicate()[1]
-    process.kill()
-    process.communicate()
-    finished = {path: path.stat().st_mtime_ns for path in out.glob("units/*/result.json")}
-    assert len(finished) < 3 * (1 + 2 * 8)
-    ended(started("encoders", data, out, words))
-    assert {path: path.stat().st_mtime_ns for path in finished} == finished
-    assert (out / "results.csv").read_bytes() == (whole / "results.csv").read_bytes()

@@ -88,6 +88,14 @@ class EncoderComparison:
         """Return the number of draws of `count` labels."""
         return len(next(iter(self.scores.values()))[count])
 
+    def shows_no_variation(self, count: int) -> bool:
+        """Return True if one draw of `count` labels cannot show whether a difference is significant.
+
+        The only draw of all labels can, by its test files.
+        """
+        parts = _table(next(iter(self.scores.values()))[count])
+        return self.draws(count) < 2 and (count != self.all_labels or parts is None)
+
     def value(self, name: str, count: int) -> Interval:
         """Return the mean score of an encoder, with its interval for new draws and new files."""
         found = self.scores[name][count]
@@ -104,8 +112,8 @@ class EncoderComparison:
         if tables[0] is None or tables[1] is None:
             return paired([one.value for one in ours], [one.value for one in theirs])
         found = crossed(_known(tables[0] - tables[1]))
-        alone = found.count < 2 and count != self.all_labels
-        return Difference(found.mean, found.half, found.count, 1.0 if alone else found.p)
+        p = 1.0 if self.shows_no_variation(count) else found.p
+        return Difference(found.mean, found.half, found.count, p)
 
     def order(self, count: int) -> list[str]:
         """Return the encoders, the highest mean score first; of equal ones the cheaper first."""
@@ -142,7 +150,7 @@ class EncoderComparison:
             last = f"It takes {cost}{self._cheaper(name, count)}."
             return [f"{opening} ({self._behind(best, count)}).", last]
         others = [other for other in self.alike(count) if other != best]
-        if self.draws(count) < 2 and count != self.all_labels:
+        if self.shows_no_variation(count):
             reason = "one draw of the labels shows no variation"
         else:
             others = listed([self.facts[other].title for other in others])
