@@ -110,6 +110,7 @@ def _page(
         *([html.drawing(_curves(found), caption="Means and 95 % intervals.")] if len(counts) > 1 else []),
         html.heading("How it was measured"),
         html.paragraph(_method(data, found)),
+        html.table(_encoder_rows(finished, data, found)),
         html.heading("Heads"),
         html.table(_head_rows(finished, data)),
         html.heading("What would change the answer"),
@@ -157,6 +158,21 @@ def _method(data: EncodersData, found: EncoderComparison) -> str:
         "both, as in kakera fit. The choice is made by labels that each fit leaves out; the "
         f"{found.part} part takes no part in it. The baseline, {base}, is {what}, with the same heads.{own}"
     )
+
+
+def _encoder_rows(
+    finished: StudyResult, data: EncodersData, found: EncoderComparison
+) -> list[tuple[str, ...]]:
+    rows = [("encoder", "from", "input", "layers", "width", "licence", "unreadable files")]
+    of = {unit.values["encoder"]: unit.name for unit in finished.plan.units if unit.kind == TOKENS}
+    for source in data.sources:
+        result = finished.results[of[source.name]]
+        size = " x ".join(map(str, result["input"])) or "–"
+        layers = str(result["depth"]) if result["depth"] else "–"
+        numbers = size, layers, str(result["width"])
+        terms = found.facts[source.name].license_text()
+        rows.append((source.title, source.name, *numbers, terms, str(result["unreadable"])))
+    return rows
 
 
 def _head_rows(finished: StudyResult, data: EncodersData) -> list[tuple[str, ...]]:
