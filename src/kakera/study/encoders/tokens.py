@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import PIL
@@ -25,7 +24,7 @@ from kakera.training.device import moved_to_device
 VERSION = 1  # of the baseline's features; raise it when they change
 BLOCK = 1024  # files after which the features of the baseline are stored
 KIND: Kind = (-1, "mean")  # of the baseline's features in the cache
-FILES, SECONDS = 16, 1.0  # files of a measurement, repeated until the time has passed
+LEAST, FILES, SECONDS = 4, 16, 1.0  # files of a measurement, repeated until the time has passed
 
 
 def baseline_tokens(
@@ -71,15 +70,28 @@ def encoder_milliseconds(setup: FitSetup) -> float:
     On a CPU it is processor time, so other programs count little; on a GPU it is the time that passes.
     Nothing is stored.
     """
+    with moved_to_device(setup.encoder.load(), setup.options.device) as device, one_thread():
+        clock = time.process_time if device.type == "cpu" else time.perf_counter
+        return _fastest(_encoder(setup), setup.test, clock)
+
+
+def encoder_seconds(setup: FitSetup) -> float:
+    """Return the seconds that pass for a file with all threads of this process, for the plan.
+
+    Nothing is stored.
+    """
+    with moved_to_device(setup.encoder.load(), setup.options.device):
+        return _fastest(_encoder(setup), setup.test, time.perf_counter) / 1000
+
+
+def _encoder(setup: FitSetup) -> Callable[[Dataset], None]:
     saved = setup.encoder.load()
 
     def work(some: Dataset) -> None:
         for _ in each_features(saved, some, [-1], ["mean"]):
             pass
 
-    with moved_to_device(saved, setup.options.device) as device, one_thread():
-        clock = time.process_time if device.type == "cpu" else time.perf_counter
-        return _fastest(work, setup.test if len(setup.test) else setup.train, clock)
+    return work
 
 
 @contextmanager
@@ -100,16 +112,25 @@ def one_thread() -> Generator[None]:
         torch.set_num_threads(before)
 
 
-def _fastest(work: Any, files: Dataset, clock: Any) -> float:
-    """Return the lowest time of some measurements, in milliseconds for each file; a first one is dropped."""
-    some = files.take(np.unique(np.linspace(0, len(files) - 1, FILES).astype(int)))
-    work(some.take(np.arange(min(4, len(some)))))
+def _fastest(work: Callable[[Dataset], object], files: Dataset, clock: Callable[[], float]) -> float:
+    """Return the lowest time of some measurements, in milliseconds for each file.
+
+    A first measurement of a few files warms up, and decides how many files the others have.
+    """
+    began = clock()
+    work(files.take(_spaced(len(files), LEAST)))
+    each = (clock() - began) / LEAST
+    some = files.take(_spaced(len(files), int(min(max(SECONDS / max(each, 1e-9), LEAST), FILES))))
     times, until = list[float](), time.monotonic() + SECONDS
     while not times or time.monotonic() < until:
         began = clock()
         work(some)
         times.append(clock() - began)
     return 1000 * min(times) / len(some)
+
+
+def _spaced(count: int, most: int) -> NDArray[np.int64]:
+    return np.unique(np.linspace(0, count - 1, most).astype(np.int64))
 
 
 def _simple(files: Dataset) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -18,7 +18,7 @@ from kakera.errors import DataError
 from kakera.option_fields import AUTO
 from kakera.study.encoders.data import EncodersData
 from kakera.study.encoders.source import MAE, EncoderSource
-from kakera.study.encoders.tokens import baseline_milliseconds, encoder_milliseconds
+from kakera.study.encoders.tokens import baseline_milliseconds, encoder_milliseconds, encoder_seconds
 from kakera.study.study_options import EncodersOptions
 from kakera.training.predictions import Predictions
 
@@ -149,7 +149,7 @@ def measure(data: EncodersData, options: EncodersOptions) -> dict[str, float]:
             each, widths[source.unit] = baseline_milliseconds(data.test) / 1000, 256 * data.test.channels
         else:
             setup = data.setup(source, options, Path())
-            each, widths[source.unit] = encoder_milliseconds(setup) / 1000, setup.encoder.width
+            each, widths[source.unit] = encoder_seconds(setup), setup.encoder.width
         found[f"file {source.unit}"] = each
         found[f"share {source.unit}"] = data.missing(source, options, Path()) / total
     for source in data.sources:
