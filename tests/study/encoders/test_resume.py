@@ -73,6 +73,20 @@ def test_other_options_are_refused_in_a_folder_that_is_begun(done: Path, starts:
         study_encoders(some(TRAIN, 30), out=done, **options(starts))
 
 
+def test_a_damaged_result_is_named(starts: list[str], tmp_path: Path) -> None:
+    words = options(starts[:1], labels=20, seeds=2)
+    study_encoders(some(), out=tmp_path / "s", **words)
+    whole = (tmp_path / "s" / "results.csv").read_bytes()
+    path = tmp_path / "s" / "units" / "head-1-first-20-s0" / "result.json"
+    for content in ("{", "[]", "{}", '{"score": "high", "files": ""}'):
+        path.write_text(content)
+        with pytest.raises(RunError, match="expected the result of a unit; delete its folder to repeat"):
+            study_encoders(some(), out=tmp_path / "s", **words)
+    path.unlink()
+    study_encoders(some(), out=tmp_path / "s", **words)
+    assert (tmp_path / "s" / "results.csv").read_bytes() == whole
+
+
 @pytest.mark.slow
 def test_a_killed_study_repeats_no_unit_and_gives_the_same_table(starts: list[str], tmp_path: Path) -> None:
     data = written(tmp_path / "some.npz", train=TRAIN, test=TEST)

@@ -88,7 +88,7 @@ class EncoderComparison:
         """Return the number of draws of `count` labels."""
         return len(next(iter(self.scores.values()))[count])
 
-    def shows_no_variation(self, count: int) -> bool:
+    def _no_variation(self, count: int) -> bool:
         """Return True if one draw of `count` labels cannot show whether a difference is significant.
 
         The only draw of all labels can, by its test files.
@@ -112,7 +112,7 @@ class EncoderComparison:
         if tables[0] is None or tables[1] is None:
             return paired([one.value for one in ours], [one.value for one in theirs])
         found = crossed(_known(tables[0] - tables[1]))
-        p = 1.0 if self.shows_no_variation(count) else found.p
+        p = 1.0 if self._no_variation(count) else found.p
         return Difference(found.mean, found.half, found.count, p)
 
     def order(self, count: int) -> list[str]:
@@ -150,7 +150,7 @@ class EncoderComparison:
             last = f"It takes {cost}{self._cheaper(name, count)}."
             return [f"{opening} ({self._behind(best, count)}).", last]
         others = [other for other in self.alike(count) if other != best]
-        if self.shows_no_variation(count):
+        if self._no_variation(count):
             reason = "one draw of the labels shows no variation"
         else:
             others = listed([self.facts[other].title for other in others])

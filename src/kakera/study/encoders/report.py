@@ -6,15 +6,17 @@ import json
 import math
 from typing import Any
 
+from kakera.errors import RunError
 from kakera.reports import html
 from kakera.reports.curves import Curve, draw
 from kakera.reports.tables import RESULTS, amount, per_cent, points, write_csv
 from kakera.storage import write_atomically
 from kakera.study.encoders.answer import EncoderComparison, EncoderFacts, Score
 from kakera.study.encoders.data import EncodersData
-from kakera.study.encoders.source import MAE
+from kakera.study.encoders.source import MAE, EncoderSource
 from kakera.study.encoders.work import parts_of
-from kakera.study.scheduler import StudyResult
+from kakera.study.plan import RESULT
+from kakera.study.scheduler import UNITS, StudyResult
 from kakera.study.study_options import EncodersOptions
 from kakera.study.study_page import time_and_command, write_costs
 
@@ -23,26 +25,39 @@ JSON = "results.json"
 
 
 def gather(finished: StudyResult, data: EncodersData) -> EncoderComparison:
-    """Collect scores and costs from the results of the units, draws in order."""
+    """Collect scores and costs from the results of the units, draws in order.
+
+    Raises RunError for a result that no unit of this study writes.
+    """
     scores: dict[str, dict[int, list[Score]]] = {}
-    facts, device = dict[str, EncoderFacts](), "cpu"
+    facts, devices = dict[str, EncoderFacts](), list[str]()
     classes = data.test.labels if data.is_uneven else None
-    titles = {source.name: source for source in data.sources}
+    sources = {source.name: source for source in data.sources}
     for unit in finished.plan.units:
-        result, name = finished.results[unit.name], unit.values.get("encoder", "")
-        if unit.kind == TOKENS:
-            source = titles[name]
-            device = result["device"] if not source.is_baseline else device
-            numbers = result["milliseconds"], result["parameters"], result["license"]
-            facts[name] = EncoderFacts(source.title, *numbers, source.is_baseline)
-        elif unit.kind == HEAD:
-            score = Score(result["score"], parts_of(result["files"], classes))
-            scores.setdefault(name, {}).setdefault(unit.values["labels"], []).append(score)
+        result = finished.results[unit.name]
+        try:
+            if unit.kind == TOKENS:
+                source = sources[unit.values["encoder"]]
+                devices += [] if source.is_baseline else [result["device"]]
+                facts[source.name] = _facts(source, result)
+            elif unit.kind == HEAD:
+                score = Score(float(result["score"]), parts_of(result["files"], classes))
+                by_count = scores.setdefault(unit.values["encoder"], {})
+                by_count.setdefault(unit.values["labels"], []).append(score)
+        except (KeyError, TypeError, ValueError) as error:
+            path, do = finished.folder / UNITS / unit.name / RESULT, "delete its folder to repeat the unit"
+            got = f"{type(error).__name__}, {error}"
+            raise RunError(str(path), got=got, expected="the result of a unit", do=do) from error
     measure = "mean average precision" if data.dataset.multi_label else "accuracy"
     measure = "balanced accuracy" if data.is_uneven else measure
     measure = "R²" if data.dataset.regression else measure
-    kind, most = data.dataset.kind, len(data.labelled)
-    return EncoderComparison(scores, facts, most, measure, data.part, kind, device)
+    most = len(data.labelled)
+    return EncoderComparison(scores, facts, most, measure, data.part, data.dataset.kind, devices[0])
+
+
+def _facts(source: EncoderSource, result: dict[str, Any]) -> EncoderFacts:
+    numbers = float(result["milliseconds"]), int(result["parameters"]), str(result["license"])
+    return EncoderFacts(source.title, *numbers, source.is_baseline)
 
 
 def write(finished: StudyResult, data: EncodersData, options: EncodersOptions) -> EncoderComparison:
