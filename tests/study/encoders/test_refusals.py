@@ -162,6 +162,18 @@ def test_a_class_with_one_label_and_unreadable_files_are_no_obstacle(start: str,
     assert [facts["unreadable"] for facts in tokens] == [2, 2]
 
 
+def test_a_run_that_was_fine_tuned_on_the_files_is_named(
+    start: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = folder(tmp_path / "things", count=20)
+    words: dict[str, Any] = {"epochs": 0.01, "min_steps": 1, "baselines": False, "announce": False}
+    kakera.finetune(data, out=tmp_path / "tuned", init_from=start, recipe="demo", **words)
+    study_encoders(data, out=tmp_path / "s", encoders=[start, str(tmp_path / "tuned")], labels=0)
+    said = f"warning: {tmp_path / 'tuned'} was fine-tuned on files of this data set and has seen labels"
+    assert said in capsys.readouterr().err
+    assert "was fine-tuned on files" in (tmp_path / "s" / "report.html").read_text()
+
+
 def test_recordings_are_compared_with_their_mean_spectrum(tmp_path: Path) -> None:
     save_model(tmp_path / "sound", autoencoder())
     words: dict[str, Any] = {"encoders": str(tmp_path / "sound"), "labels": 8, "seeds": 2}

@@ -13,6 +13,7 @@ from kakera.commands.fitting.files import open_files, read_for, value_ranges, wi
 from kakera.commands.fitting.setup import FitSetup, require_labels_of_classes
 from kakera.commands.fitting.tokens import FitTokens, missing, tokens_of
 from kakera.commands.labelled import held_out, labelled_part, require_labels
+from kakera.commands.seen_files import seen_files
 from kakera.data.checks.digest import digest
 from kakera.data.checks.leaks import leaks
 from kakera.data.checks.warnings import data_warnings, leak_warning, measured_part, uneven
@@ -27,6 +28,7 @@ from kakera.study.encoders.source import EncoderSource, open_encoders, open_firs
 from kakera.study.encoders.tokens import baseline_tokens, missing_baseline
 from kakera.study.study_options import EncodersOptions
 from kakera.training.options import FitOptions
+from kakera.training.planning.situation import config_of
 
 FEW, MANY = 10, 100  # labels for each class if no numbers are given
 MOST = 10_000  # labels at most, if no numbers are given
@@ -194,7 +196,18 @@ def open_encoders_data(data: str | Path | Dataset, options: EncodersOptions) -> 
         require_labels_of_classes(labelled.take(rows))
     pairs = leaks(labelled, test)
     warnings = [*data_warnings(dataset), *leak_warning(pairs, measured_part(dataset), dataset.kind)]
+    warnings += [text for source in sources if (text := _tuned(source, labelled, test))]
     return EncodersData(dataset, labelled, part, test, sources, tuple(warnings), found.digest)
+
+
+def _tuned(source: EncoderSource, labelled: Dataset, test: Dataset) -> str:
+    """Return a warning about a run that was fine-tuned on these files, else an empty string."""
+    if config_of(source.name).get("verb") != "finetune":
+        return ""
+    for files, what in ((test, "test files"), (labelled, "labels that the others have not")):
+        if seen_files(source.name, files):
+            return f"{source.name} was fine-tuned on files of this data set and has seen {what}"
+    return ""
 
 
 def fit_options(options: EncodersOptions, name: str) -> FitOptions:
