@@ -37,6 +37,7 @@ SHORT = {
     "study mask-ratio recordings": [*SMALL, "--mask-ratios", "0.5", "0.75"],
     "study mask-ratio fashion-mnist": [*MASK_RATIO, "--labels", "20", "--probe-labels", "20"],
     "study data-size": DATA_SIZE,
+    "study encoders": ["--seeds", "2"],
     "study data-size fashion-mnist": [*DATA_SIZE, "--sizes", "20", "100"],
 }
 # The same in Python.

@@ -2,9 +2,9 @@
 
 Every subcommand of the command line is also a function: `demo`, `inspect`, `pretrain`, `finetune`, `fit`,
 `probe`, `predict`, `embed`, `explain_files`, `pack`, `serve`, `study_mask_ratio`, `study_data_size`,
-`convert`, `convert_int8`. `load` loads a model. `explain` contains the functions that show how a model works.
-`ViT`, `MAE`, `Classifier` and `ResNet` are PyTorch modules for your own training loop. `masking` contains the
-ways to hide patches. Each name is imported when it is first used.
+`study_encoders`, `convert`, `convert_int8`. `load` loads a model. `explain` contains the functions that show
+how a model works. `ViT`, `MAE`, `Classifier` and `ResNet` are PyTorch modules for your own training loop.
+`masking` contains the ways to hide patches. Each name is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from kakera.model.token_index import MaskIndex
     from kakera.model.vit import ViT
     from kakera.study.data_size.study import study_data_size
+    from kakera.study.encoders.study import study_encoders
     from kakera.study.mask_ratio.study import study_mask_ratio
     from kakera.web.server import serve
 
@@ -70,6 +71,7 @@ __all__ = [
     "probe",
     "serve",
     "study_data_size",
+    "study_encoders",
     "study_mask_ratio",
 ]
 
@@ -101,6 +103,7 @@ _PLACES = {
     "probe": "commands.probe.probe",
     "serve": "web.server.serve",
     "study_data_size": "study.data_size.study.study_data_size",
+    "study_encoders": "study.encoders.study.study_encoders",
     "study_mask_ratio": "study.mask_ratio.study.study_mask_ratio",
 }
 

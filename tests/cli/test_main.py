@@ -67,7 +67,7 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
         (["finetune", "demo", "--init-from", "nowhere"], "nowhere: got"),
         (["probe", "demo"], "kakera probe: got no --init-from, expected a run"),
         (["predict", "nowhere", "x.png"], "nowhere: got"),
-        (["study", "colours", "demo"], "kakera study: got colours, expected mask-ratio or data-size"),
+        (["study", "colours", "demo"], "kakera study: got colours, expected mask-ratio, data-size, encoders"),
         (["study", "mask-ratio"], "the following arguments are required: DATA"),
         (["study", "mask-ratio", "demo", "--colour"], "unrecognized arguments: --colour"),
         (
@@ -75,6 +75,8 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
             "mask_ratios: got 1.5, expected a number between",
         ),
         (["study", "data-size", "demo", "--budget", "soon"], "budget: got 'soon', expected a duration"),
+        (["study", "encoders", "demo"], "encoders: got nothing, expected at least one encoder"),
+        (["study", "encoders", "demo", "--encoders", "nowhere"], "encoders: nowhere: got no such file"),
         (["study", "data-size", "nowhere"], "nowhere: got no such file or folder"),
         (["inspect", "nowhere"], "nowhere: got no such file or folder"),
     ],

@@ -16,8 +16,8 @@ import pytest
 from kakera.cli.arguments import help_texts
 from kakera.commands.explaining.args import ExplainArgs
 from kakera.commands.explaining.options import ExplainOptions
-from kakera.study.study_args import DataSizeArgs, MaskRatioArgs
-from kakera.study.study_options import DataSizeOptions, MaskRatioOptions
+from kakera.study.study_args import DataSizeArgs, EncodersArgs, MaskRatioArgs
+from kakera.study.study_options import DataSizeOptions, EncodersOptions, MaskRatioOptions
 from kakera.training.option_args import DemoArgs, FinetuneArgs, PretrainArgs, ProbeArgs
 from kakera.training.options import FinetuneOptions, PretrainOptions, ProbeOptions
 from kakera.web.serve_args import ServeArgs
@@ -30,6 +30,7 @@ PAIRS = [
     (ProbeArgs, ProbeOptions),
     (MaskRatioArgs, MaskRatioOptions),
     (DataSizeArgs, DataSizeOptions),
+    (EncodersArgs, EncodersOptions),
     (ExplainArgs, ExplainOptions),
     (ServeArgs, ServeOptions),
 ]
@@ -93,6 +94,8 @@ kakera.study_mask_ratio("d", out="o", ratios=0.5)
 kakera.study_mask_ratio("d", out="o", seeds="3")
 kakera.study_data_size("d", out="o", size="nano")
 kakera.study_data_size("d", out="o", max_steps="9")
+kakera.study_encoders("d", out="o", encoder="m")
+kakera.study_encoders("d", out="o", labels="all")
 kakera.serve(["m"], ports=1)
 kakera.serve(["m"], port="1")
 kakera.pack("d", "s", worker=1)
@@ -114,6 +117,7 @@ kakera.pretrain("d", out="o", epochs=1, image_size="auto", patch=4, value_range=
 kakera.finetune("d", out="o", init_from="m", patch=[8, 8], time="10m", grad_accum="auto")
 kakera.probe("d", init_from="m", out="o", layers=(-1,), probes=["ridge", "linear"])
 kakera.study_mask_ratio("d", out="o", mask_ratios=(0.5,), model="nano", patch="auto")
+kakera.study_encoders("d", out="o", encoders=["m", "mae"], labels=(10, 100), pretrain_epochs=1)
 kakera.explain_files("m", "f", out="o", patch_index=3)
 kakera.demo("o", epochs=1, batch_size=8)
 """

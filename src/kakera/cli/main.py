@@ -21,7 +21,7 @@ VERBS = {
     "fit": "train a classifier on the frozen tokens of an encoder, in seconds",
     "probe": "train simple classifiers on frozen tokens, and compare them with fine-tuning",
     "predict": "predict labels with probabilities for files",
-    "study": "run one of two experiments on your data, with a report: mask-ratio, data-size",
+    "study": "run an experiment on your data, with a report: mask-ratio, data-size, encoders",
     "explain": "show attention, reconstructions and similar patches of a model, on a page",
     "convert": "convert a model for another library: transformers, timm, MAE, ONNX",
     "pack": "pack pictures or recordings into webdataset shards, with checksums",

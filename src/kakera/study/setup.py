@@ -24,7 +24,7 @@ from kakera.inputs import InputSpec
 from kakera.model.configs import ViTConfig, vit_config
 from kakera.model.mae import MAE
 from kakera.option_fields import AUTO
-from kakera.study.study_options import DataSizeOptions, StudyOptions
+from kakera.study.study_options import DataSizeOptions, TrainingStudyOptions
 from kakera.training.options import FinetuneOptions, LearningOptions, PretrainOptions
 from kakera.training.plan import TrainingPlan
 
@@ -94,7 +94,7 @@ class StudyData:
         }
 
 
-def study_data(data: str | Path | Dataset, options: StudyOptions) -> StudyData:
+def study_data(data: str | Path | Dataset, options: TrainingStudyOptions) -> StudyData:
     """Open the data and read the recipes.
 
     Raises DataError if classes or test labels are missing, and OptionError for an invalid option.
@@ -161,12 +161,12 @@ def cut_validation(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, 
     return replace(train, split=np.asarray(codes)), text
 
 
-def _shared(options: StudyOptions, names: tuple[str, ...]) -> dict[str, Any]:
+def _shared(options: TrainingStudyOptions, names: tuple[str, ...]) -> dict[str, Any]:
     words = {name: getattr(options, name) for name in ("channels", "workers", "device", "checkpoint_seconds")}
     return words | {name: value for name in names if (value := getattr(options, name)) != AUTO}
 
 
-def _pretrain_words(options: StudyOptions) -> dict[str, Any]:
+def _pretrain_words(options: TrainingStudyOptions) -> dict[str, Any]:
     words = _shared(options, ("image_size", "model", "patch"))
     words |= _named(options, {"epochs": "pretrain_epochs", "base_lr": "pretrain_lr"})
     if isinstance(options, DataSizeOptions):
@@ -174,7 +174,7 @@ def _pretrain_words(options: StudyOptions) -> dict[str, Any]:
     return {**words, "recipe": options.pretrain_recipe or options.recipe}
 
 
-def _finetune_words(options: StudyOptions) -> dict[str, Any]:
+def _finetune_words(options: TrainingStudyOptions) -> dict[str, Any]:
     words = _shared(options, ())
     words |= _named(options, {"epochs": "finetune_epochs", "min_steps": "finetune_min_steps"})
     return {**words, "recipe": options.finetune_recipe or options.recipe}
@@ -186,5 +186,5 @@ def _scratch_words(options: DataSizeOptions) -> dict[str, Any]:
     return {**words, "recipe": options.scratch_recipe or options.recipe}
 
 
-def _named(options: StudyOptions, names: dict[str, str]) -> dict[str, Any]:
+def _named(options: TrainingStudyOptions, names: dict[str, str]) -> dict[str, Any]:
     return {ours: value for ours, theirs in names.items() if (value := getattr(options, theirs)) != AUTO}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from kakera.option_fields import Auto
 from kakera.training.option_args import DataArgs
 
 
 class StudyArgs(DataArgs, total=False):
-    """Options of both studies: repetitions, time, and training.
+    """Options of every study: repetitions and time.
 
     Example:
 
@@ -21,6 +22,20 @@ class StudyArgs(DataArgs, total=False):
     """number of repetitions; each draws its own labels and initial weights"""
     budget: str
     """longest time of the study, such as 45m or 1h30m; kakera reduces the plan until it fits"""
+    device: str
+    """cpu, cuda, mps or auto"""
+
+
+class TrainingStudyArgs(StudyArgs, total=False):
+    """Options of the studies that train networks.
+
+    Example:
+
+        >>> options: TrainingStudyArgs = {"model": "nano", "seeds": 3}
+        >>> options["model"]
+        'nano'
+    """
+
     recipe: str
     """recipe of all trainings; empty chooses one for the data"""
     pretrain_recipe: str
@@ -39,13 +54,11 @@ class StudyArgs(DataArgs, total=False):
     """epochs of fine-tuning after pretraining; auto: from the recipe"""
     finetune_min_steps: int | Auto
     """minimum number of fine-tuning steps; auto: from the recipe"""
-    device: str
-    """cpu, cuda, mps or auto"""
     checkpoint_seconds: float
     """seconds between two checkpoints; the same command resumes from the last one"""
 
 
-class MaskRatioArgs(StudyArgs, total=False):
+class MaskRatioArgs(TrainingStudyArgs, total=False):
     """Options of the mask-ratio study (MAE paper, Fig. 5; lecture L11).
 
     Example:
@@ -63,7 +76,7 @@ class MaskRatioArgs(StudyArgs, total=False):
     """further numbers of labels for probes only, which cost little time; 0: all labels"""
 
 
-class DataSizeArgs(StudyArgs, total=False):
+class DataSizeArgs(TrainingStudyArgs, total=False):
     """Options of the data-size study: CNN, Vision Transformer or masked autoencoder (lecture L7).
 
     Example:
@@ -99,3 +112,27 @@ class DataSizeArgs(StudyArgs, total=False):
     """epochs of further, longer pretrainings, to measure the effect of more pretraining"""
     shifts: int | Sequence[int]
     """shifts of the test pictures in pixels, or of recordings in frames, for the shift test"""
+
+
+class EncodersArgs(StudyArgs, total=False):
+    """Options of the encoders study: which frozen encoder is best for the data.
+
+    Example:
+
+        >>> options: EncodersArgs = {"encoders": ["runs/mae"], "labels": [100, 1000]}
+        >>> options["labels"]
+        [100, 1000]
+    """
+
+    encoders: str | Sequence[str]
+    """runs, weights of other libraries, names on the hub, or mae, which is pretrained on the data first"""
+    labels: int | Sequence[int] | Auto
+    """numbers of labels for the heads; 0: all; auto: about 10 and 100 for each class"""
+    task: Literal["auto", "classification", "regression"]
+    """learn classes or numbers; auto: numbers with target_column or float labels, else classes"""
+    target_column: str
+    """column of the table with the numbers to predict; empty: the column label"""
+    recipe: str
+    """recipe that pretrains mae; empty chooses one for the data"""
+    pretrain_epochs: float | Auto
+    """epochs of pretraining mae; auto: from the recipe"""

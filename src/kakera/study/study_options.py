@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from kakera import duration
 from kakera.option_fields import Auto, within
@@ -15,12 +15,12 @@ RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9)
 
 @dataclass(frozen=True)
 class StudyOptions(DataOptions):
-    """Options of both studies: repetitions, time, and training.
+    """Options of every study: repetitions and time.
 
     Example:
 
-        >>> StudyOptions(data="demo", seeds=2).pretrain_epochs
-        'auto'
+        >>> StudyOptions(data="demo", seeds=2).budget
+        ''
     """
 
     out: str = ""
@@ -29,6 +29,20 @@ class StudyOptions(DataOptions):
     """number of repetitions; each draws its own labels and initial weights"""
     budget: str = ""
     """longest time of the study, such as 45m or 1h30m; kakera reduces the plan until it fits"""
+    device: str = "auto"
+    """cpu, cuda, mps or auto"""
+
+
+@dataclass(frozen=True)
+class TrainingStudyOptions(StudyOptions):
+    """Options of the studies that train networks.
+
+    Example:
+
+        >>> TrainingStudyOptions(data="demo", seeds=2).pretrain_epochs
+        'auto'
+    """
+
     recipe: str = ""
     """recipe of all trainings; empty chooses one for the data"""
     pretrain_recipe: str = ""
@@ -47,14 +61,12 @@ class StudyOptions(DataOptions):
     """epochs of fine-tuning after pretraining; auto: from the recipe"""
     finetune_min_steps: int | Auto = within("auto", 0)
     """minimum number of fine-tuning steps; auto: from the recipe"""
-    device: str = "auto"
-    """cpu, cuda, mps or auto"""
     checkpoint_seconds: float = 60
     """seconds between two checkpoints; the same command resumes from the last one"""
 
 
 @dataclass(frozen=True)
-class MaskRatioOptions(StudyOptions):
+class MaskRatioOptions(TrainingStudyOptions):
     """Options of the mask-ratio study (MAE paper, Fig. 5; lecture L11).
 
     Example:
@@ -72,7 +84,7 @@ class MaskRatioOptions(StudyOptions):
 
 
 @dataclass(frozen=True)
-class DataSizeOptions(StudyOptions):
+class DataSizeOptions(TrainingStudyOptions):
     """Options of the data-size study: CNN, Vision Transformer or masked autoencoder (lecture L7).
 
     Example:
@@ -107,6 +119,30 @@ class DataSizeOptions(StudyOptions):
     """epochs of further, longer pretrainings, to measure the effect of more pretraining"""
     shifts: tuple[int, ...] = within((1, 2, 4), 1, needed=True)
     """shifts of the test pictures in pixels, or of recordings in frames, for the shift test"""
+
+
+@dataclass(frozen=True)
+class EncodersOptions(StudyOptions):
+    """Options of the encoders study: which frozen encoder is best for the data.
+
+    Example:
+
+        >>> EncodersOptions(data="demo", encoders=("runs/mae", "facebook/dinov2-small")).labels
+        'auto'
+    """
+
+    encoders: tuple[str, ...] = ()
+    """runs, weights of other libraries, names on the hub, or mae, which is pretrained on the data first"""
+    labels: tuple[int, ...] | Auto = within("auto", 0, needed=True)
+    """numbers of labels for the heads; 0: all; auto: about 10 and 100 for each class"""
+    task: Literal["auto", "classification", "regression"] = "auto"
+    """learn classes or numbers; auto: numbers with target_column or float labels, else classes"""
+    target_column: str = ""
+    """column of the table with the numbers to predict; empty: the column label"""
+    recipe: str = ""
+    """recipe that pretrains mae; empty chooses one for the data"""
+    pretrain_epochs: float | Auto = within("auto", 0, open=True)
+    """epochs of pretraining mae; auto: from the recipe"""
 
 
 T = TypeVar("T", bound=StudyOptions)

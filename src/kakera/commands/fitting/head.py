@@ -72,12 +72,34 @@ def fit_head(setup: FitSetup, tokens: Mapping[str, NDArray[np.float32]], labels:
 
     `labels` are those of the same training files.
     """
-    options, train = setup.options, setup.train
-    tokens = {pool: tokens[pool] for pool in setup.pools}
+    options = setup.options
+    kinds: Sequence[HeadKind] = AUTOMATIC if options.head == AUTO else (options.head,)
+    allowed = {pool: tokens[pool] for pool in setup.pools}
+    return best_head(setup.train, allowed, labels, kinds, options.seed)
+
+
+def best_head(
+    train: Dataset,
+    tokens: Mapping[str, NDArray[np.float32]],
+    labels: NDArray[Any],
+    kinds: Sequence[HeadKind] = AUTOMATIC,
+    seed: int = 0,
+) -> FittedHead:
+    """Fit heads of these `kinds` to tokens (n, d) of each pooling; return the best on left-out labels.
+
+    `labels` are those of the n files; `train` has the classes. Numbers to predict have ridge regression.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> train = open_dataset("demo").part("train").take(range(100))
+        >>> tokens = {"mean": np.eye(10, dtype=np.float32)[train.labels]}
+        >>> best_head(train, tokens, train.labels).pool
+        'mean'
+    """
     if train.regression:
         return _numbers(tokens, labels)
-    kinds: Sequence[HeadKind] = AUTOMATIC if options.head == AUTO else (options.head,)
-    found = compare_heads(tokens, labels, len(train.classes), kinds, seed=options.seed)
+    found = compare_heads(tokens, labels, len(train.classes), kinds, seed=seed)
     best = found[0]
     head = best.head.with_temperature(best.temperature)
     return FittedHead(best.kind, best.pool, head, best.temperature, tuple(_row(one, train) for one in found))

@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kakera.commands.fitting.files import open_files, read_for, value_ranges
 from kakera.commands.labelled import held_out, labelled_part, require_labels
-from kakera.commands.reading import chosen_kind, label_options, require_same_kind
 from kakera.data.checks.leaks import leaks
 from kakera.data.checks.warnings import data_warnings, leak_warning, measured_part
 from kakera.data.dataset import Dataset
-from kakera.data.images import value_range
-from kakera.data.sources.numbers import with_task
-from kakera.data.sources.open import open_dataset
 from kakera.data.split import few
 from kakera.errors import DataError, OptionError
 from kakera.formats.rejection import rejection_pool
@@ -26,7 +23,7 @@ from kakera.formats.tokens.keys import Key, file_keys
 from kakera.formats.tokens.store import Kind, PoolName
 from kakera.inputs import InputSpec
 from kakera.machine import usable_cores
-from kakera.option_fields import AUTO, or_none
+from kakera.option_fields import AUTO
 from kakera.training.options import FitOptions
 from kakera.training.recipes import build
 
@@ -161,22 +158,9 @@ def open_setup(
 
 
 def _opened(data: str | Path | Dataset, options: FitOptions, start: InputSpec) -> Dataset:
-    bits, bounds = or_none(options.bits) or 0, or_none(options.value_range) or ()
-    ranges = value_range.range_from_options(bits, bounds) or start.values
-    labels = label_options(options, data)
-    if isinstance(data, Dataset):
-        dataset = with_task(data, labels["task"])
-        if ranges:
-            known = {kind for kind, *_ in ranges}
-            dataset = dataset.with_ranges((*ranges, *(one for one in data.ranges if one[0] not in known)))
-    else:
-        kind = chosen_kind(options, str(data), start)
-        channels = None if start.sound else start.channels
-        dataset = open_dataset(data, channels=channels, seed=options.seed, kind=kind, ranges=ranges, **labels)
-    require_same_kind(dataset, start)
-    if dataset.sounds is not None and start.sound is not None:
-        return replace(dataset, pictures=dataset.sounds.with_spec(start.sound))
-    return dataset.with_channels(start.channels)
+    ranges = value_ranges(options, start)
+    channels = None if start.sound else start.channels
+    return read_for(open_files(data, options, start, ranges, channels), start)
 
 
 def require_labels_of_classes(
