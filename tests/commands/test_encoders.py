@@ -159,7 +159,7 @@ def test_relevance_is_the_attention_times_its_gradient(name: str, pool: Any) -> 
     picture, encoder = torch.rand(1, 28, 28), model.encoder
     z, block = encoder.embed(INPUTS.normalize(picture[None].double())), encoder.layers[0]
     q, k, v = block.attention.project(block.norm1(z))
-    turned = encoder.rotation(z)
+    turned = encoder.places(z).get("rotation")
     if turned is not None:
         q, k = rotate(q, turned), rotate(k, turned)
     attention = (q @ k.transpose(-1, -2) * 8**-0.5).softmax(dim=-1).detach().requires_grad_()

@@ -55,7 +55,7 @@ def test_hidden_patches_are_as_if_they_were_not_there() -> None:
     model, pictures = encoder(), torch.rand(1, 1, 8, 12, dtype=torch.float64)
     hidden = torch.tensor([[True, False, False, True, False, False]])
     whole, some = model.embed(pictures), model(pictures, hidden)
-    turned = model.rotation(whole)
+    turned = model.places(whole)["rotation"]
     assert turned is not None
     kept = [0, 1, 2, 4, 5, 7, 8]  # class token, two registers, and the visible patches
     z, by = whole[:, kept], (turned[0][:, :, kept], turned[1][:, :, kept])

@@ -23,7 +23,9 @@ class BlockConfig:
     a learned vector (Touvron et al. 2021b, CaiT). `gated` uses an MLP that multiplies half of its inner
     values by the SiLU of the other half (Shazeer 2020, SwiGLU), instead of the activation. `norm` is the
     place of the layer norms: before each branch ("pre"), or after each sum of tokens and branch ("post", as
-    in Vaswani et al. 2017).
+    in Vaswani et al. 2017). `residual` multiplies the tokens in that sum (Wang et al. 2022, "DeepNet": α).
+    With `gated_positions`, each query multiplies the bias of relative positions by a factor (Chen et al.
+    2023, BEATs).
 
     Example:
 
@@ -38,6 +40,8 @@ class BlockConfig:
     layer_scale: bool = False
     gated: bool = False
     norm: Norm = "pre"
+    residual: float = 1.0
+    gated_positions: bool = False
 
     def ratio_of(self, inside: int, outside: int) -> BlockConfig:
         """Return the same layers with an MLP of inner width `inside` for tokens of width `outside`."""
@@ -95,6 +99,12 @@ class ViTConfig:
     patches (Siméoni et al. 2025, DINOv3: 100), which replace the table of position embeddings. Without a
     `final_norm` the tokens of the last layer are the output (Chen et al. 2024, EAT).
 
+    Three fields are those of BEATs (Chen et al. 2023). With a `patch_width` above 0, patches are embedded
+    with this width; a layer norm and a linear map to `width` follow. `convolution` is (kernel, groups) of a
+    convolution along the sequence of patches that adds positions to the tokens. `relative` is (buckets,
+    farthest distance) of a bias of the attention logits. Either of these two replaces the table of position
+    embeddings, see `sequence_positions`.
+
     Example:
 
         >>> config = ViTConfig(64, 3, 2, (4, 4), DecoderConfig(32, 1, 1))
@@ -116,13 +126,21 @@ class ViTConfig:
     attention_pool: bool = False
     rotary: float = 0.0
     final_norm: bool = True
+    patch_width: int = 0
+    convolution: tuple[int, int] | None = None
+    relative: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         _require_layers("encoder", self.width, self.depth, self.heads)
-        for name in ("registers", "class_tokens"):
+        for name in ("registers", "class_tokens", "patch_width"):
             if getattr(self, name) < 0:
                 got, do = getattr(self, name), "correct the number"
                 raise OptionError(name, got=got, expected="0 or more", do=do)
+
+    @property
+    def has_table(self) -> bool:
+        """True if the encoder has a table of position embeddings."""
+        return not (self.rotary or self.convolution or self.relative)
 
     @property
     def step(self) -> tuple[int, int]:

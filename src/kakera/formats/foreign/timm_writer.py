@@ -208,6 +208,8 @@ def _require_expressible(saved: Pretrained) -> None:
     if model.reconstructs:
         _refuse("a masked autoencoder (--encoder converts only its encoder)")
     shape = saved.encoder.config
+    if shape.patch_width or not (shape.has_table or shape.rotary):
+        _refuse("positions along the sequence of patches (BEATs)")
     if shape.rotary:
         _refuse("rotary positions (DINOv3)")
     if shape.block.norm == "post" or not shape.final_norm:
