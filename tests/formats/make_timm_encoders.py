@@ -30,6 +30,8 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "SigLIP, encoder": ("vit_base_patch16_siglip_224", {"num_classes": 0}),
     "SigLIP, gap": ("vit_base_patch16_siglip_gap_224", HEAD),
     "pooling without registers": ("vit_so150m_patch16_reg4_map_256", HEAD),
+    "registers, before the norm": ("vit_wee_patch16_reg1_gap_256", HEAD),
+    "registers, encoder": ("vit_betwixt_patch16_reg4_gap_256", {"num_classes": 0, "fc_norm": False}),
     "DINOv3": ("vit_small_patch16_dinov3", HEAD),
     "DINOv3, biases": ("vit_small_patch16_dinov3_qkvb", HEAD),
     "DINOv3, gated": ("vit_small_plus_patch16_dinov3", HEAD),

@@ -176,14 +176,9 @@ def _build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], source: str
 
 
 def _prefix(tensors: Mapping[str, Tensor]) -> tuple[int, int]:
-    """Return the numbers of class tokens and registers.
-
-    A register replaces a missing class token. Without either there is no class token.
-    """
+    """Return the numbers of class tokens and registers."""
     count = sum(tensors[name].shape[1] for name in ("reg_token", "dist_token") if name in tensors)
-    if "cls_token" in tensors:
-        return 1, count
-    return (1, count - 1) if count else (0, 0)
+    return int("cls_token" in tensors), count
 
 
 def _pool(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> Pooling:
