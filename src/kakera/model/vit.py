@@ -179,7 +179,8 @@ class ViT(Network):
         It is the rotation of queries and keys, or the bias of relative positions, by the name of its argument
         of `Block.forward`, in the type of `like`. An encoder without both returns {}.
         """
-        config, result = self.config, dict[str, Any]()
+        config = self.config
+        result: dict[str, Any] = {}
         if config.rotary:
             table = angles(self.grid, config.width // config.heads, config.rotary)
             result["rotation"] = rotation(table, config.prefix_tokens, like, keep)
