@@ -35,6 +35,15 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "DINOv3": ("vit_small_patch16_dinov3", HEAD),
     "DINOv3, biases": ("vit_small_patch16_dinov3_qkvb", HEAD),
     "DINOv3, gated": ("vit_small_plus_patch16_dinov3", HEAD),
+    "ROPE, before the norm": ("vit_medium_patch16_rope_reg1_gap_256", HEAD),
+    "ROPE": (
+        "vit_betwixt_patch16_rope_reg4_gap_256",
+        {**HEAD, "use_fc_norm": False, "ref_feat_shape": (5, 5)},
+    ),
+    "ROPE, encoder": (
+        "vit_mediumd_patch16_rope_reg1_gap_256",
+        {"num_classes": 0, "use_fc_norm": False, "rope_temperature": 50.0},
+    ),
     "DINOv3, encoder": ("vit_small_patch16_dinov3", {"num_classes": 0}),
 }
 SIZES = ((8, 8), (12, 20))

@@ -185,8 +185,9 @@ def _check_config(values: Mapping[str, Any], tensors: Collection[str]) -> None:
     for name in ("registers", "patch_width"):
         whole(name, values.get(name, 0), least=0)
     whole("class_tokens", values.get("class_tokens", 1), least=0)
-    if values.get("rotary", 0.0) != 0.0:
-        number("rotary", values["rotary"], positive=True)
+    for name in ("rotary", "rotary_span"):
+        if values.get(name, 0.0) != 0.0:
+            number(name, values[name], positive=True)
     for name in ("norm_pre", "attention_pool", "final_norm"):
         flag(name, values.get(name, False))
 

@@ -96,8 +96,10 @@ class ViTConfig:
     for one whose class output is the mean of several tokens. `norm_pre` is a layer norm before the first
     layer (Radford et al. 2021, CLIP). With `attention_pool` the encoder has a head that pools its tokens by
     attention (Zhai et al. 2023, SigLIP). A `rotary` above 0 is the base of rotary position embeddings on the
-    patches (Siméoni et al. 2025, DINOv3: 100), which replace the table of position embeddings. Without a
-    `final_norm` the tokens of the last layer are the output (Chen et al. 2024, EAT).
+    patches (Siméoni et al. 2025, DINOv3: 100), which replace the table of position embeddings. With a
+    `rotary_span` above 0 their angles begin with 0 at the first patch, and the picture has this span (Fang et
+    al. 2023, EVA-02). Without a `final_norm` the tokens of the last layer are the output (Chen et al. 2024,
+    EAT).
 
     Three fields are those of BEATs (Chen et al. 2023). With a `patch_width` above 0, patches are embedded
     with this width; a layer norm and a linear map to `width` follow. `convolution` is (kernel, groups) of a
@@ -125,6 +127,7 @@ class ViTConfig:
     norm_pre: bool = False
     attention_pool: bool = False
     rotary: float = 0.0
+    rotary_span: float = 0.0
     final_norm: bool = True
     patch_width: int = 0
     convolution: tuple[int, int] | None = None

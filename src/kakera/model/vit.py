@@ -182,7 +182,7 @@ class ViT(Network):
         config = self.config
         result: dict[str, Any] = {}
         if config.rotary:
-            table = angles(self.grid, config.width // config.heads, config.rotary)
+            table = angles(self.grid, config.width // config.heads, config.rotary, config.rotary_span)
             result["rotation"] = rotation(table, config.prefix_tokens, like, keep)
         if self.relative is not None:
             result["relative"] = self.relative(self.grid, config.prefix_tokens, like, keep)

@@ -31,11 +31,13 @@ POOLS: dict[str, Pooling] = {
     "SigLIP, gap": "normed mean",
     "pooling without registers": "attention",
     "registers, before the norm": "mean",
+    "ROPE, before the norm": "mean",
+    "ROPE": "normed mean",
     "DINOv3": "normed mean",
     "DINOv3, biases": "normed mean",
     "DINOv3, gated": "normed mean",
 }
-ROTARY = [case for case in CONFIGS if case.startswith("DINOv3")]
+ROTARY = [case for case in CONFIGS if case.startswith(("DINOv3", "ROPE"))]
 
 
 def folder(case: str, place: Path, dtype: torch.dtype = torch.float32, **changes: Any) -> Path:
@@ -153,6 +155,8 @@ def test_the_exact_gelu_of_timms_siglip_is_told(tmp_path: Path) -> None:
             {"architecture": "vit_base_patch16_rope_reg1_gap_256"},
             "rope_reg1_gap_256 with other positions",
         ),
+        ("ROPE", {"architecture": "vit_small_patch16_rope_224"}, "patch16_rope_224 with other positions"),
+        ("ROPE", {"architecture": "vit_small_patch16_rope_mixed_224"}, "rope_mixed_224 with other positions"),
         ("CLIP", {"architecture": "vit_pe_core_base_patch16_224"}, "vit_pe_core_base_patch16_224"),
         ("DINOv3", {"architecture": "eva02_small"}, "eva02_small with other positions"),
         ("SigLIP", {"global_pool": "token"}, "token pooling"),
@@ -172,6 +176,10 @@ def test_another_architecture_is_named_in_one_line(
     ("case", "more", "said"),
     [
         ("DINOv3", {"rope_type": "cat"}, "rope_type: got cat, expected dinov3"),
+        ("ROPE", {"rope_type": "mixed"}, "rope_type: got mixed, expected cat"),
+        ("ROPE", {"rope_grid_indexing": "xy"}, "rope_grid_indexing: got xy"),
+        ("ROPE", {"ref_feat_shape": [4, 5]}, "ref_feat_shape: got 4 × 5, expected a square"),
+        ("ROPE", {"ref_feat_shape": None}, "ref_feat_shape"),
         ("DINOv3", {"rope_grid_offset": 0.1}, "rope_grid_offset: got 0.1"),
         ("DINOv3", {"rope_grid_indexing": "xy"}, "rope_grid_indexing: got xy"),
         ("DINOv3", {"rope_rotate_half": False}, "rope_rotate_half: got False"),

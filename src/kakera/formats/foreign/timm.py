@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from kakera.data.images.crop import CenterCrop
@@ -25,10 +26,13 @@ from kakera.formats.foreign import mae
 from kakera.formats.foreign.image_processors import CLIP, whole_patches
 from kakera.formats.foreign.timm_architectures import (
     OTHER_POSITIONS,
+    ROPE_BASE,
+    ROPE_SPAN,
     ROTARY,
     activation_of,
     epsilon_of,
     heads_of,
+    is_rope,
     require_known_args,
 )
 from kakera.formats.foreign.transformers_names import TOKENS
@@ -37,7 +41,7 @@ from kakera.formats.old_names import current
 from kakera.grid import Grid
 from kakera.inputs import INTERPOLATIONS, InputSpec
 from kakera.model.classifier import Classifier, Pooling
-from kakera.model.configs import BlockConfig, ViTConfig, decoder_for
+from kakera.model.configs import BlockConfig, ViTConfig, decoder_for, pair
 from kakera.model.network import Network
 from kakera.model.vit import ViT
 
@@ -109,6 +113,8 @@ def read(tensors: Mapping[str, Tensor], source: str, config: Mapping[str, Any] |
     patch = saved.encoder.config.patch
     axes = {"ph": patch[0], "pw": patch[1], "c": saved.inputs.channels}
     mapped = names.read(tensors, rows, source=source, axes=axes)
+    if is_rope(str(architecture)):
+        _in_halves(mapped, saved.encoder.config.heads)
     prefix_tokens.join_heads(mapped)
     prefix_tokens.convert_tokens(mapped, ours, saved.encoder.grid.count)
     names.fill(saved.model, mapped, rows, source=source)
@@ -129,6 +135,8 @@ def is_dinov3(tensors: Mapping[str, Tensor], architecture: str = "") -> bool:
 
 def _require_known(tensors: Mapping[str, Tensor], architecture: str) -> None:
     """Raise OptionError for positions that are neither a table nor DINOv3's."""
+    if is_rope(architecture) and "pos_embed" not in tensors:
+        return
     other = any(name in architecture for name in OTHER_POSITIONS)
     if other or not ("pos_embed" in tensors or is_dinov3(tensors, architecture)):
         got = f"{architecture or 'a model'} with other positions"
@@ -137,6 +145,18 @@ def _require_known(tensors: Mapping[str, Tensor], architecture: str) -> None:
     if "pos_embed" in tensors and any(name.endswith(".gamma_1") for name in tensors):
         got = f"{architecture or 'a model'} of timm's Eva class"
         raise OptionError("layers", got=got, expected="DINOv3, or a plain ViT", do="choose another model")
+
+
+def _in_halves(mapped: dict[str, Tensor], heads: int) -> None:
+    """Sort the values of queries and keys in place, so that the two of a rotated pair are half a head apart.
+
+    timm has them side by side. Both are sorted alike, so the attention does not change.
+    """
+    for name in [name for name in mapped if ".attention.qkv." in name]:
+        queries, keys, values = mapped[name].chunk(3)
+        way = "(h pair two) ... -> (h two pair) ..."
+        parts = [rearrange(part, way, h=heads, two=2) for part in (queries, keys)]
+        mapped[name] = torch.cat([*parts, values])
 
 
 def _with_biases(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -220,7 +240,10 @@ def _shape(
     ).ratio_of(leave[1], width)
     depth, sides = mae.depth_of(tensors, "blocks."), (patch[0], patch[1])
     class_tokens, registers = _prefix(tensors)
-    base = number("rope_temperature", model_args.get("rope_temperature", ROTARY), positive=True)
+    rope = is_rope(architecture)
+    given = model_args.get("rope_temperature", ROPE_BASE if rope else ROTARY)
+    base = number("rope_temperature", given, positive=True)
+    span = {"rotary_span": _span(model_args)} if rope else {}
     shape = ViTConfig(
         width,
         depth,
@@ -233,8 +256,18 @@ def _shape(
         norm_pre="norm_pre.weight" in tensors,
         attention_pool="attn_pool.latent" in tensors,
         rotary=0.0 if "pos_embed" in tensors else base,
+        **span,
     )
     return shape, notes
+
+
+def _span(model_args: Mapping[str, Any]) -> float:
+    """Return the span of timm's own rotary positions: the patches across at the trained size."""
+    reference = pair("ref_feat_shape", model_args.get("ref_feat_shape", (int(ROPE_SPAN), int(ROPE_SPAN))))
+    if reference[0] != reference[1]:
+        got, expected = f"{reference[0]} × {reference[1]}", "a square"
+        raise OptionError("ref_feat_shape", got=got, expected=expected, do="choose another model")
+    return float(reference[0])
 
 
 def _inputs(
