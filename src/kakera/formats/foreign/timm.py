@@ -243,7 +243,6 @@ def _shape(
     rope = is_rope(architecture)
     given = model_args.get("rope_temperature", ROPE_BASE if rope else ROTARY)
     base = number("rope_temperature", given, positive=True)
-    span = {"rotary_span": _span(model_args)} if rope else {}
     shape = ViTConfig(
         width,
         depth,
@@ -256,7 +255,7 @@ def _shape(
         norm_pre="norm_pre.weight" in tensors,
         attention_pool="attn_pool.latent" in tensors,
         rotary=0.0 if "pos_embed" in tensors else base,
-        **span,
+        rotary_span=_span(model_args) if rope else 0.0,
     )
     return shape, notes
 
