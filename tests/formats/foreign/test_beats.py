@@ -218,6 +218,13 @@ def test_tensors_of_another_network_are_one_line(tmp_path: Path) -> None:
     refused({name: each for name, each in w.items() if "weight_g" not in name}, "no 'encoder.pos_conv.0")
 
 
+def test_a_folder_with_such_a_file_tells_to_name_the_file(tmp_path: Path) -> None:
+    place = saved(weights(), "OpenBEATs", tmp_path / "epoch1.pt")
+    with pytest.raises(RunError, match="no kakera.json and no config.json") as error:
+        load(tmp_path)
+    assert str(error.value).endswith(f"name the file of weights: {place}")
+
+
 def test_parts_of_the_pretraining_are_left_out_with_a_note(tmp_path: Path) -> None:
     more = {"quantize.embedding.weight": torch.zeros(4, 2), "decoder_norm.bias": torch.zeros(3)}
     notes = load(saved({**weights(), **more}, "BEATs", tmp_path / "beats.pt")).notes
