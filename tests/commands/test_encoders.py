@@ -39,6 +39,13 @@ CONFIGS: dict[str, ViTConfig] = {
     "CLIP": replace(PLAIN, norm_pre=True, block=QUICK),
     "registers": replace(PLAIN, class_tokens=0, registers=2),
     "Pixio": replace(PLAIN, class_tokens=8),
+    "EVA-02": replace(
+        PLAIN,
+        rotary=1e4,
+        rotary_span=16.0,
+        rotary_table=True,
+        block=BlockConfig(gated=True, inner_norm=True),
+    ),
     "DINOv3": replace(PLAIN, registers=4, rotary=100.0, block=BlockConfig(layer_scale=True)),
 }
 INPUTS = InputSpec(1, 28, 28, (0.5,), (0.5,))

@@ -44,6 +44,9 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         "vit_mediumd_patch16_rope_reg1_gap_256",
         {"num_classes": 0, "use_fc_norm": False, "rope_temperature": 50.0},
     ),
+    "EVA-02, before the norm": ("eva02_tiny_patch14_224", HEAD),
+    "EVA-02": ("eva02_base_patch14_224", {**HEAD, "use_fc_norm": False, "ref_feat_shape": (5, 5)}),
+    "EVA-02, encoder": ("eva02_small_patch14_224", {"num_classes": 0, "use_fc_norm": False}),
     "DINOv3, encoder": ("vit_small_patch16_dinov3", {"num_classes": 0}),
 }
 SIZES = ((8, 8), (12, 20))

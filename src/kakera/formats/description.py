@@ -188,7 +188,7 @@ def _check_config(values: Mapping[str, Any], tensors: Collection[str]) -> None:
     for name in ("rotary", "rotary_span"):
         if values.get(name, 0.0) != 0.0:
             number(name, values[name], positive=True)
-    for name in ("norm_pre", "attention_pool", "final_norm"):
+    for name in ("norm_pre", "attention_pool", "final_norm", "rotary_table"):
         flag(name, values.get(name, False))
 
 

@@ -173,7 +173,8 @@ class MLP(nn.Module):
     """Two linear maps with a GELU between them, in the form that `activation` names.
 
     The inner width is `ratio` times `width`. With `gated`, the first map has two halves, and the SiLU of one
-    half is multiplied by the other (SwiGLU, Shazeer 2020).
+    half is multiplied by the other (SwiGLU, Shazeer 2020). With an `epsilon` above 0, a layer norm of the
+    inner values comes before the second map.
 
     Example:
 
@@ -182,11 +183,18 @@ class MLP(nn.Module):
     """
 
     def __init__(
-        self, width: int, ratio: float = 4.0, *, activation: Activation = "gelu", gated: bool = False
+        self,
+        width: int,
+        ratio: float = 4.0,
+        *,
+        activation: Activation = "gelu",
+        gated: bool = False,
+        epsilon: float = 0.0,
     ) -> None:
         super().__init__()
         inside = round(width * ratio)
         self.up = Linear(width, 2 * inside if gated else inside)
+        self.norm = nn.LayerNorm(inside, eps=epsilon) if epsilon else None
         self.down = Linear(inside, width)
         self.activation: Then = activation
         self.gated = gated
@@ -195,8 +203,10 @@ class MLP(nn.Module):
         """Return tokens (b, n, d) from tokens (b, n, d); each token is mapped on its own."""
         if self.gated:
             gate, value = self.up(z).chunk(2, dim=-1)
-            return self.down(functional.silu(gate) * value)
-        return self.down(self.up(z, self.activation))
+            inside = functional.silu(gate) * value
+        else:
+            inside = self.up(z, self.activation)
+        return self.down(inside if self.norm is None else self.norm(inside))
 
 
 class Block(nn.Module):
@@ -217,7 +227,8 @@ class Block(nn.Module):
         self.norm1 = nn.LayerNorm(width, eps=kind.epsilon)
         self.attention = Attention(width, heads, bias=kind.qkv_bias, gated=kind.gated_positions)
         self.norm2 = nn.LayerNorm(width, eps=kind.epsilon)
-        self.mlp = MLP(width, kind.ratio, activation=kind.activation, gated=kind.gated)
+        inner = kind.epsilon if kind.inner_norm else 0.0
+        self.mlp = MLP(width, kind.ratio, activation=kind.activation, gated=kind.gated, epsilon=inner)
         self.scale1 = nn.Parameter(torch.ones(width)) if kind.layer_scale else None
         self.scale2 = nn.Parameter(torch.ones(width)) if kind.layer_scale else None
 

@@ -24,6 +24,7 @@ class BlockConfig:
     values by the SiLU of the other half (Shazeer 2020, SwiGLU), instead of the activation. `norm` is the
     place of the layer norms: before each branch ("pre"), or after each sum of tokens and branch ("post", as
     in Vaswani et al. 2017). `residual` multiplies the tokens in that sum (Wang et al. 2022, "DeepNet": α).
+    `inner_norm` is a layer norm of the inner values of the MLP (Shleifer et al. 2021, "NormFormer"; EVA-02).
     With `gated_positions`, each query multiplies the bias of relative positions by a factor (Chen et al.
     2023, BEATs).
 
@@ -42,6 +43,7 @@ class BlockConfig:
     norm: Norm = "pre"
     residual: float = 1.0
     gated_positions: bool = False
+    inner_norm: bool = False
 
     def ratio_of(self, inside: int, outside: int) -> BlockConfig:
         """Return the same layers with an MLP of inner width `inside` for tokens of width `outside`."""
@@ -98,8 +100,8 @@ class ViTConfig:
     attention (Zhai et al. 2023, SigLIP). A `rotary` above 0 is the base of rotary position embeddings on the
     patches (Siméoni et al. 2025, DINOv3: 100), which replace the table of position embeddings. With a
     `rotary_span` above 0 their angles begin with 0 at the first patch, and the picture has this span (Fang et
-    al. 2023, EVA-02). Without a `final_norm` the tokens of the last layer are the output (Chen et al. 2024,
-    EAT).
+    al. 2023, EVA-02). With a `rotary_table` the encoder has that table too. Without a `final_norm` the tokens
+    of the last layer are the output (Chen et al. 2024, EAT).
 
     Three fields are those of BEATs (Chen et al. 2023). With a `patch_width` above 0, patches are embedded
     with this width; a layer norm and a linear map to `width` follow. `convolution` is (kernel, groups) of a
@@ -128,6 +130,7 @@ class ViTConfig:
     attention_pool: bool = False
     rotary: float = 0.0
     rotary_span: float = 0.0
+    rotary_table: bool = False
     final_norm: bool = True
     patch_width: int = 0
     convolution: tuple[int, int] | None = None
@@ -143,7 +146,7 @@ class ViTConfig:
     @property
     def has_table(self) -> bool:
         """True if the encoder has a table of position embeddings."""
-        return not (self.rotary or self.convolution or self.relative)
+        return self.rotary_table or not (self.rotary or self.convolution or self.relative)
 
     @property
     def step(self) -> tuple[int, int]:

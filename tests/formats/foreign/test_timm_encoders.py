@@ -33,11 +33,13 @@ POOLS: dict[str, Pooling] = {
     "registers, before the norm": "mean",
     "ROPE, before the norm": "mean",
     "ROPE": "normed mean",
+    "EVA-02, before the norm": "mean",
+    "EVA-02": "normed mean",
     "DINOv3": "normed mean",
     "DINOv3, biases": "normed mean",
     "DINOv3, gated": "normed mean",
 }
-ROTARY = [case for case in CONFIGS if case.startswith(("DINOv3", "ROPE"))]
+ROTARY = [case for case in CONFIGS if case.startswith(("DINOv3", "ROPE", "EVA-02"))]
 
 
 def folder(case: str, place: Path, dtype: torch.dtype = torch.float32, **changes: Any) -> Path:
@@ -158,7 +160,12 @@ def test_the_exact_gelu_of_timms_siglip_is_told(tmp_path: Path) -> None:
         ("ROPE", {"architecture": "vit_small_patch16_rope_224"}, "patch16_rope_224 with other positions"),
         ("ROPE", {"architecture": "vit_small_patch16_rope_mixed_224"}, "rope_mixed_224 with other positions"),
         ("CLIP", {"architecture": "vit_pe_core_base_patch16_224"}, "vit_pe_core_base_patch16_224"),
-        ("DINOv3", {"architecture": "eva02_small"}, "eva02_small with other positions"),
+        (
+            "DINOv3",
+            {"architecture": "eva02_small_patch14_224"},
+            "eva02_small_patch14_224 with other positions",
+        ),
+        ("EVA-02", {"architecture": "eva02_base_patch16_clip_224"}, "patch16_clip_224 with other positions"),
         ("SigLIP", {"global_pool": "token"}, "token pooling"),
         ("CLIP", {"global_pool": "map"}, "map pooling"),
     ],

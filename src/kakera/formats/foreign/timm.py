@@ -49,7 +49,16 @@ DINOV3_SIZE = 256  # side in pixels of timm's DINOv3
 HALF = 0.5  # mean and standard deviation of timm's own ViTs; others have ImageNet's
 DROPPED = ("mask_token",)
 SCALES = (("scale1", "ls1.gamma"), ("scale2", "ls2.gamma"), ("scale1", "gamma_1"), ("scale2", "gamma_2"))
-LAYER = (*mae.LAYER, *(Row(*names) for names in SCALES), Row("mlp.up.*", ("mlp.fc1_g.*", "mlp.fc1_x.*")))
+PARTS = (
+    Row("attention.qkv.*", tuple(f"attn.{part}_proj.*" for part in "qkv")),
+    Row("mlp.norm.*", "mlp.norm.*"),
+)
+LAYER = (
+    *mae.LAYER,
+    *(Row(*names) for names in SCALES),
+    Row("mlp.up.*", ("mlp.fc1_g.*", "mlp.fc1_x.*")),
+    *PARTS,
+)
 REGISTERS, DISTILLED = Row("registers", "reg_token", TOKENS), Row("registers", "dist_token", TOKENS)
 ENCODER = (
     Row("class_token", "cls_token", ROW),
@@ -135,7 +144,7 @@ def is_dinov3(tensors: Mapping[str, Tensor], architecture: str = "") -> bool:
 
 def _require_known(tensors: Mapping[str, Tensor], architecture: str) -> None:
     """Raise OptionError for positions that are neither a table nor DINOv3's."""
-    if is_rope(architecture) and "pos_embed" not in tensors:
+    if is_rope(architecture) and ("pos_embed" in tensors) == architecture.startswith("eva02"):
         return
     other = any(name in architecture for name in OTHER_POSITIONS)
     if other or not ("pos_embed" in tensors or is_dinov3(tensors, architecture)):
@@ -166,6 +175,8 @@ def _with_biases(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if patches is not None and "norm_pre.weight" in result:
         result.setdefault("patch_embed.proj.bias", patches.new_zeros(len(patches)))
     for name in tensors:
+        if name.endswith(".attn.q_proj.bias"):
+            result.setdefault(name.replace(".q_proj.", ".k_proj."), torch.zeros_like(tensors[name]))
         if name.endswith(".attn.q_bias"):
             start = name.removesuffix("q_bias")
             parts = result.pop(name), result.pop(f"{start}v_bias", None)
@@ -233,10 +244,11 @@ def _shape(
     gated = split or tensors["blocks.0.mlp.fc1.weight"].shape[0] == 2 * leave[1]
     kind = BlockConfig(
         epsilon=epsilon_of(architecture, tensors, model_args),
-        qkv_bias="blocks.0.attn.qkv.bias" in tensors,
+        qkv_bias=any(f"blocks.0.attn.{name}.bias" in tensors for name in ("qkv", "q_proj")),
         activation="gelu" if gated else activation_of(model_args, architecture),
         layer_scale="blocks.0.ls1.gamma" in tensors or "blocks.0.gamma_1" in tensors,
         gated=gated,
+        inner_norm="blocks.0.mlp.norm.weight" in tensors,
     ).ratio_of(leave[1], width)
     depth, sides = mae.depth_of(tensors, "blocks."), (patch[0], patch[1])
     class_tokens, registers = _prefix(tensors)
@@ -254,7 +266,8 @@ def _shape(
         class_tokens=class_tokens,
         norm_pre="norm_pre.weight" in tensors,
         attention_pool="attn_pool.latent" in tensors,
-        rotary=0.0 if "pos_embed" in tensors else base,
+        rotary=base if rope or "pos_embed" not in tensors else 0.0,
+        rotary_table=rope and "pos_embed" in tensors,
         rotary_span=_span(model_args) if rope else 0.0,
     )
     return shape, notes

@@ -39,8 +39,8 @@ TANH = (
 # Parts of names of architectures with rotary or relative positions that kakera does not compute.
 OTHER_POSITIONS = ("_rope_", "eva02", "vit_pe_", "relpos", "rpn")
 ROTARY = 100.0  # base of DINOv3's rotary positions
-# timm's own ViTs with rotary positions: their base, and the number of patches across at the trained size.
-ROPE = re.compile(r"vit_[a-z]+_patch\d+_rope_reg\d+_gap_\d+$")
+# timm's own ViTs with rotary positions and EVA-02: their base, and the patches across at the trained size.
+ROPE = re.compile(r"vit_[a-z]+_patch\d+_rope_reg\d+_gap_\d+|eva02_[a-z]+_patch\d+_\d+")
 ROPE_BASE, ROPE_SPAN = 10_000.0, 16.0
 # Options of timm that change what a model computes but none of its tensors, with the values that kakera has.
 KNOWN_VALUES: dict[str, tuple[Any, ...]] = {
@@ -56,7 +56,7 @@ ROPE_VALUES: dict[str, tuple[Any, ...]] = {
     **KNOWN_VALUES,
     "rope_type": ("cat",),
     "rope_rotate_half": (False,),
-    "use_abs_pos_emb": (False,),
+    "attn_type": ("eva",),
     "use_pre_transformer_norm": (False,),
     "scale_attn_inner": (False,),
 }
@@ -64,7 +64,7 @@ PREFIX_POOLED = ("test_vit3",)  # architectures that pool registers beside the p
 
 
 def is_rope(architecture: str) -> bool:
-    """Return True for the name of one of timm's own ViTs with rotary positions.
+    """Return True for the name of EVA-02, or of one of timm's own ViTs with rotary positions.
 
     Example:
 
