@@ -58,17 +58,21 @@ class FrontEnd(nn.Module):
 
     def stored(self, values: Tensor, lengths: Int[Tensor, " b"] | None = None) -> Num[Tensor, "b c H W"]:
         """Return values before normalisation: pictures (0 … scale) unchanged, or log-mel spectrograms."""
-        widths = self.widths(lengths)
-        if self.log_mel is None or widths is None:
+        if self.log_mel is None or self.inputs.sound is None or lengths is None:
             return values
+        widths = self.inputs.sound.frames_within(lengths).clamp(min=1)
         blank = self.inputs.mean[0] if self.inputs.blank is None else self.inputs.blank
         return blank_after(self._spectrograms(self.log_mel, values), widths, blank)
 
     def widths(self, lengths: Int[Tensor, " b"] | None) -> Int[Tensor, " b"] | None:
-        """Return the number of frames (pixels across) of each recording (b,), or None for pictures."""
+        """Return the number of frames (pixels across) of each recording (b,), or None for pictures.
+
+        With `inputs.whole_patches` it is rounded down to whole patches, at least one.
+        """
         if self.inputs.sound is None or lengths is None:
             return None
-        return self.inputs.sound.frames_within(lengths).clamp(min=1)
+        frames = self.inputs.sound.frames_within(lengths).clamp(min=1)
+        return (frames // self.step).clamp(min=1) * self.step if self.inputs.whole_patches else frames
 
     def padding(self, widths: Int[Tensor, " b"] | None) -> Bool[Tensor, "b n"] | None:
         """Return the padding mask (b, n): True for cells that begin after the end of their picture.

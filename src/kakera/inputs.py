@@ -47,6 +47,8 @@ class InputSpec:
     blank: float | None = None
     """The stored value of frames beyond the end of a recording, which the model then uses; None marks these
     patches as padding."""
+    whole_patches: bool = False
+    """For recordings: True marks a patch as padding too if the recording ends within it, except the first."""
     crop_pct: float = 1.0
     """For pictures: the share of the largest centre crop that the model receives, if `resize` is empty."""
     resize: tuple[int, ...] = ()
@@ -177,8 +179,9 @@ class InputSpec:
         For recordings, the fields about cropping are left out.
         """
         fields = {name: value for name, value in asdict(self).items() if value is not None}
-        if not self.values:
-            del fields["values"]
+        for name in ("values", "whole_patches"):
+            if not fields[name]:
+                del fields[name]
         return fields if self.sound is None else {n: v for n, v in fields.items() if n not in CROPPING}
 
     @classmethod

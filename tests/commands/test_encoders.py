@@ -37,7 +37,15 @@ CONFIGS: dict[str, ViTConfig] = {
     "I-JEPA": replace(PLAIN, class_tokens=0),
     "SigLIP": replace(PLAIN, class_tokens=0, attention_pool=True, block=BlockConfig(activation="gelu_tanh")),
     "CLIP": replace(PLAIN, norm_pre=True, block=QUICK),
+    "registers": replace(PLAIN, class_tokens=0, registers=2),
     "Pixio": replace(PLAIN, class_tokens=8),
+    "EVA-02": replace(
+        PLAIN,
+        rotary=1e4,
+        rotary_span=16.0,
+        rotary_table=True,
+        block=BlockConfig(gated=True, inner_norm=True),
+    ),
     "DINOv3": replace(PLAIN, registers=4, rotary=100.0, block=BlockConfig(layer_scale=True)),
 }
 INPUTS = InputSpec(1, 28, 28, (0.5,), (0.5,))
@@ -98,7 +106,8 @@ def test_probes_take_the_tokens_that_an_encoder_has(name: str, tmp_path: Path) -
     start = encoder(name, tmp_path / "start")
     options: dict[str, Any] = {"labels": (0,), "seeds": 1, "probes": ("ridge",), "finetune": False}
     report = probe(pictures(), init_from=start, workers=0, **options)
-    expected = {"SigLIP": {"mean", "attention"}, "I-JEPA": {"mean"}}.get(name, {"class", "mean"})
+    patches = {"SigLIP": {"mean", "attention"}}.get(name, {"mean"})
+    expected = {"class", "mean"} if CONFIGS[name].class_tokens else patches
     assert {result.pool for result in report.results} == expected
     if not CONFIGS[name].class_tokens:
         with pytest.raises(OptionError, match="class for a model without class token"):
@@ -109,7 +118,7 @@ def test_probes_take_the_tokens_that_an_encoder_has(name: str, tmp_path: Path) -
 def test_embeddings_are_the_pooled_output(name: str, tmp_path: Path) -> None:
     start, files = encoder(name, tmp_path / "start"), folder(tmp_path / "files", count=2)
     saved = load(start)
-    pool = {"SigLIP": "attention", "I-JEPA": "mean"}.get(name, "class")
+    pool = {"SigLIP": "attention", "I-JEPA": "mean", "registers": "mean"}.get(name, "class")
     with torch.inference_mode():
         tokens = saved.encoder.tokens(saved.prepare(files))
         expected = pool_tokens(saved.encoder, tokens, pool).numpy()  # type: ignore[arg-type]
@@ -126,6 +135,7 @@ def test_the_page_of_explain_is_drawn(name: str, tmp_path: Path) -> None:
     text = (tmp_path / "page" / "index.html").read_text()
     zero = {
         "I-JEPA": "mean of the patches",
+        "registers": "mean of the patches",
         "SigLIP": "mean of the patches",
         "Pixio": "mean of the class tokens",
     }
@@ -139,7 +149,7 @@ def test_maps_are_the_rows_of_the_attention(name: str, tmp_path: Path) -> None:
     seen = encode(saved.encoder, saved.inputs, picture)
     first, attention = config.prefix_tokens, seen.attention_of(-1)
     assert attention.shape == (3, first + 16, first + 16)
-    rows = attention[:, : config.class_tokens] if config.class_tokens else attention
+    rows = attention[:, : config.class_tokens] if config.class_tokens else attention[:, first:]
     np.testing.assert_allclose(head_maps(seen).reshape(3, 16), rows[:, :, first:].mean(axis=1), rtol=1e-6)
     patch = attention[:, first + 4, first:]
     np.testing.assert_array_equal(head_maps(seen, token=5).reshape(3, 16), patch)
@@ -159,7 +169,7 @@ def test_relevance_is_the_attention_times_its_gradient(name: str, pool: Any) -> 
     picture, encoder = torch.rand(1, 28, 28), model.encoder
     z, block = encoder.embed(INPUTS.normalize(picture[None].double())), encoder.layers[0]
     q, k, v = block.attention.project(block.norm1(z))
-    turned = encoder.rotation(z)
+    turned = encoder.places(z).get("rotation")
     if turned is not None:
         q, k = rotate(q, turned), rotate(k, turned)
     attention = (q @ k.transpose(-1, -2) * 8**-0.5).softmax(dim=-1).detach().requires_grad_()

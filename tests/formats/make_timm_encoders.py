@@ -30,9 +30,23 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "SigLIP, encoder": ("vit_base_patch16_siglip_224", {"num_classes": 0}),
     "SigLIP, gap": ("vit_base_patch16_siglip_gap_224", HEAD),
     "pooling without registers": ("vit_so150m_patch16_reg4_map_256", HEAD),
+    "registers, before the norm": ("vit_wee_patch16_reg1_gap_256", HEAD),
+    "registers, encoder": ("vit_betwixt_patch16_reg4_gap_256", {"num_classes": 0, "fc_norm": False}),
     "DINOv3": ("vit_small_patch16_dinov3", HEAD),
     "DINOv3, biases": ("vit_small_patch16_dinov3_qkvb", HEAD),
     "DINOv3, gated": ("vit_small_plus_patch16_dinov3", HEAD),
+    "ROPE, before the norm": ("vit_medium_patch16_rope_reg1_gap_256", HEAD),
+    "ROPE": (
+        "vit_betwixt_patch16_rope_reg4_gap_256",
+        {**HEAD, "use_fc_norm": False, "ref_feat_shape": (5, 5)},
+    ),
+    "ROPE, encoder": (
+        "vit_mediumd_patch16_rope_reg1_gap_256",
+        {"num_classes": 0, "use_fc_norm": False, "rope_temperature": 50.0},
+    ),
+    "EVA-02, before the norm": ("eva02_tiny_patch14_224", HEAD),
+    "EVA-02": ("eva02_base_patch14_224", {**HEAD, "use_fc_norm": False, "ref_feat_shape": (5, 5)}),
+    "EVA-02, encoder": ("eva02_small_patch14_224", {"num_classes": 0, "use_fc_norm": False}),
     "DINOv3, encoder": ("vit_small_patch16_dinov3", {"num_classes": 0}),
 }
 SIZES = ((8, 8), (12, 20))

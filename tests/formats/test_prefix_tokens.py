@@ -21,11 +21,10 @@ def test_tokens_with_their_positions_stay_what_they_are(owned: bool, registers: 
     where = drawn(PATCHES + (len(tokens) if rows == "each" else 0), 2)
     found = {"registers": tokens[owned:], "positions": where} | ({"class_token": tokens[0]} if owned else {})
     prefix_tokens.convert_tokens(found, "", PATCHES)
-    first = found["class_token"] + found["positions"][0]
-    sums = torch.cat([first[None], found["registers"]]) if "registers" in found else first[None]
+    first = [(found["class_token"] + found["positions"][0])[None]] if owned else []
     expected = tokens + where[: len(tokens)] if rows == "each" else tokens
-    torch.testing.assert_close(sums, expected)
-    assert torch.equal(found["positions"][1:], where[-PATCHES:])
+    torch.testing.assert_close(torch.cat([*first, found["registers"]]), expected)
+    assert torch.equal(found["positions"][int(owned) :], where[-PATCHES:])
 
 
 def test_a_row_for_the_class_token_alone_stays_its_row() -> None:

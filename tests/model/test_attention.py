@@ -110,3 +110,20 @@ def test_a_gated_mlp_multiplies_half_of_its_inside_with_the_silu_of_the_other() 
     gate, value = inside[..., :24], inside[..., 24:]
     expected = (gate / (1 + torch.exp(-gate)) * value) @ mlp.down.weight.T + mlp.down.bias
     assert far(mlp(Z), expected.detach()) < 1e-12
+
+
+@pytest.mark.parametrize("gated", [True, False])
+@torch.no_grad()
+def test_an_mlp_with_an_inner_norm_norms_the_values_before_its_second_map(gated: bool) -> None:
+    mlp, z = MLP(8, 3.0, gated=gated, epsilon=1e-5), torch.randn(2, 5, 8)
+    assert mlp.norm is not None
+    torch.nn.init.normal_(mlp.norm.weight)
+    inside = z @ mlp.up.weight.T + mlp.up.bias
+    if gated:
+        gate, value = inside[..., :24], inside[..., 24:]
+        inside = gate * gate.sigmoid() * value
+    else:
+        inside = 0.5 * inside * (1 + torch.erf(inside / 2**0.5))
+    apart = inside - inside.mean(dim=-1, keepdim=True)
+    normed = apart / (apart.square().mean(dim=-1, keepdim=True) + 1e-5).sqrt() * mlp.norm.weight
+    torch.testing.assert_close(mlp(z), normed @ mlp.down.weight.T + mlp.down.bias, atol=1e-5, rtol=1e-5)

@@ -51,11 +51,20 @@ def test_chosen_patches_keep_the_angles_of_their_places() -> None:
         assert torch.equal(other[1, 0], one[0, 0, [0, 6, 3]])
 
 
+def test_a_span_counts_from_the_first_patch_and_is_of_the_whole_picture() -> None:
+    table = angles(Grid(2, 4), 8, 100.0, 16.0)
+    assert table[:, 2].tolist() == [0.0, 4.0, 8.0, 12.0] * 2  # the first pair across
+    assert table[:, 0].tolist() == [0.0] * 4 + [8.0] * 4
+    torch.testing.assert_close(table[:, 3], table[:, 2] / 10)
+    wide = angles(Grid(2, 8), 8, 100.0, 16.0)
+    assert wide[8:16:2, 2].tolist() == table[:4, 2].tolist()
+
+
 def test_hidden_patches_are_as_if_they_were_not_there() -> None:
     model, pictures = encoder(), torch.rand(1, 1, 8, 12, dtype=torch.float64)
     hidden = torch.tensor([[True, False, False, True, False, False]])
     whole, some = model.embed(pictures), model(pictures, hidden)
-    turned = model.rotation(whole)
+    turned = model.places(whole)["rotation"]
     assert turned is not None
     kept = [0, 1, 2, 4, 5, 7, 8]  # class token, two registers, and the visible patches
     z, by = whole[:, kept], (turned[0][:, :, kept], turned[1][:, :, kept])

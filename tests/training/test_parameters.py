@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -47,6 +49,16 @@ def test_each_layer_learns_slower_than_the_one_above() -> None:
         "encoder.norm.bias": 1.0,
         "head.weight": 1.0,
         "head.bias": 1.0,
+    }
+
+
+def test_all_parts_before_the_first_layer_belong_to_the_patch_embedding() -> None:
+    shape = replace(
+        SIZES["nano"], norm_pre=True, registers=1, convolution=(4, 4), relative=(8, 16), patch_width=8
+    )
+    found = scales(VitClassifier(shape, 2, channels=1, image_size=28), 0.5)
+    assert {name for name, scale in found.items() if scale == 0.5**4} == {
+        name for name in found if not name.startswith(("encoder.layers.", "encoder.norm.", "head."))
     }
 
 

@@ -62,6 +62,8 @@ def token_colours(activations: Sequence[Activations], layer: int = -1) -> list[A
 def patch_filters(encoder: ViT) -> Array:
     """Return the filters of the patch embedding (d, ph, pw, c): the columns of E (lecture L4 ③).
 
+    If patches are embedded with a width of their own (`ViTConfig.patch_width`), d is that width.
+
     Example:
 
         >>> patch_filters(ViT("nano", channels=1, image_size=8, seed=0)).shape
@@ -81,6 +83,7 @@ def principal_filters(encoder: ViT, count: int = 28) -> Array:
         >>> principal_filters(ViT("nano", channels=1, image_size=8, seed=0), 5).shape
         (5, 4, 4, 1)
     """
-    vectors = patch_filters(encoder).reshape(encoder.config.width, -1)
+    filters = patch_filters(encoder)
+    vectors = filters.reshape(len(filters), -1)
     axes, _ = principal(vectors, min(count, vectors.shape[1]))
     return axes.reshape(-1, *encoder.config.patch, encoder.channels)

@@ -86,7 +86,8 @@ def similarity_map(
 def position_similarity(encoder: ViT) -> Array:
     """Return the cosines of the position embeddings, (rows, cols, rows, cols).
 
-    Source: Dosovitskiy et al. 2021, Fig. 7. Raises OptionError for an encoder with rotary positions.
+    Source: Dosovitskiy et al. 2021, Fig. 7. Raises OptionError for an encoder without a table of
+    them.
 
     Example:
 
@@ -95,7 +96,8 @@ def position_similarity(encoder: ViT) -> Array:
     """
     if encoder.positions is None:
         expected, do = "an encoder with a table of position embeddings", "choose another model"
-        raise OptionError("positions", got="rotary ones", expected=expected, do=do)
+        got = "rotary ones" if encoder.config.rotary else "relative ones"
+        raise OptionError("positions", got=got, expected=expected, do=do)
     vectors = encoder.positions.detach().cpu().numpy()[encoder.config.class_tokens :]
     grid = encoder.grid
     return cosine(vectors, vectors).reshape(grid.rows, grid.cols, grid.rows, grid.cols)

@@ -100,6 +100,7 @@ def inputs_of(content: object) -> InputSpec:
     for name in ("scale", "blank"):
         if values.get(name) is not None:
             number(name, values[name])
+    flag("whole_patches", values.get("whole_patches", False))
     if "axes" in values and len(words("axes", values["axes"])) != 2:
         raise OptionError("axes", got=values["axes"], expected="two names", do="correct them")
     if "sound" in values:
@@ -172,19 +173,22 @@ def _check_sound(values: Mapping[str, Any]) -> None:
 def _check_config(values: Mapping[str, Any], tensors: Collection[str]) -> None:
     _check_layers("encoder", values, tensors)
     _check_layers("decoder", mapping("decoder", values["decoder"]), None)
-    for name in ("patch", "stride"):
-        sides = values.get(name)
-        if name == "stride" and sides is None:
+    for name in ("patch", "stride", "convolution", "relative"):
+        both = values.get(name)
+        if name != "patch" and both is None:
             continue
-        if not isinstance(sides, list | tuple) or len(sides) != 2:
-            raise OptionError(name, got=sides, expected="height and width", do="correct it")
-        for side in sides:
-            whole(name, side)
-    whole("registers", values.get("registers", 0), least=0)
+        if not isinstance(both, list | tuple) or len(both) != 2:
+            expected = "height and width" if name in ("patch", "stride") else "two numbers"
+            raise OptionError(name, got=both, expected=expected, do="correct it")
+        for one in both:
+            whole(name, one)
+    for name in ("registers", "patch_width"):
+        whole(name, values.get(name, 0), least=0)
     whole("class_tokens", values.get("class_tokens", 1), least=0)
-    if values.get("rotary", 0.0) != 0.0:
-        number("rotary", values["rotary"], positive=True)
-    for name in ("norm_pre", "attention_pool", "final_norm"):
+    for name in ("rotary", "rotary_span"):
+        if values.get(name, 0.0) != 0.0:
+            number(name, values[name], positive=True)
+    for name in ("norm_pre", "attention_pool", "final_norm", "rotary_table"):
         flag(name, values.get(name, False))
 
 

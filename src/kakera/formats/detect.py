@@ -12,12 +12,11 @@ from torch import Tensor
 from kakera.errors import RunError
 from kakera.formats.bundle import Pretrained
 from kakera.formats.fields import mapping
-from kakera.formats.foreign import ast, audiomae, dasheng, eat, mae, timm
+from kakera.formats.foreign import ast, audiomae, beats, dasheng, eat, mae, timm
 from kakera.formats.weights import read_weights
 from kakera.formats.wrappers import PATCHES, inside
 
 AST = "v.pos_embed"
-BEATS = ".grep_linear."  # in names of its gated relative positions
 
 
 def read_file(path: Path) -> Pretrained:
@@ -48,11 +47,8 @@ def _read(path: Path, around: Mapping[str, Any], tensors: Mapping[str, Tensor]) 
         return eat.read(tensors, str(path), eat.options_of(around))
     if dasheng.is_dasheng(tensors):
         return dasheng.read(tensors, str(path), mapping("config", around.get("config") or {}))
-    if any(BEATS in name for name in tensors):
-        got = "BEATs: convolutional and gated relative positions"
-        raise _refusal(
-            path, got, "AST, AudioMAE, EAT or Dasheng for recordings", "choose one of these models"
-        )
+    if beats.is_beats(tensors):
+        return beats.read(tensors, str(path), around)
     if any(".embeddings.patch_embeddings." in f".{name}" for name in tensors):
         raise _refusal(
             path, "tensor names of transformers", "its config.json beside it", "name the folder of both"

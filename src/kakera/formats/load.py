@@ -88,11 +88,20 @@ def _load(source: str | Path, revision: str | None, token: str | None, *, whole:
     if place.is_file():
         return _file(place)
     if not (place / CONFIG).exists() or (place / DESCRIPTION).exists():
+        _require_described(place)
         return load_model(place)
     config = _json(place / CONFIG)
     saved = _folder(place, name, config, whole=whole)
     license, notes = read_license(place, config)
     return replace(saved, license=license or saved.license, notes=(*saved.notes, *notes))
+
+
+def _require_described(place: Path) -> None:
+    """Raise RunError for a folder with a pickle of weights and no description: the pickle can be read."""
+    pickles = sorted(each for each in place.glob("*") if each.suffix in PICKLES)
+    if pickles and not (place / DESCRIPTION).exists():
+        got, expected = f"no {DESCRIPTION} and no {CONFIG}", "a run, or a folder with a description"
+        raise RunError(str(place), got=got, expected=expected, do=f"name the file of weights: {pickles[0]}")
 
 
 def _folder(place: Path, name: str, config: dict[str, Any], *, whole: bool) -> Pretrained:

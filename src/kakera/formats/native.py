@@ -29,6 +29,7 @@ from kakera.model.vit import ViT
 from kakera.storage import write_atomically
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "kakera.json"
+PAIRS = ("patch", "stride", "convolution", "relative")  # fields of a configuration with two numbers
 VERSION = 2  # 1 had the names of kakera 0.1.0, see `old_names`
 
 
@@ -191,7 +192,7 @@ def build(description: dict[str, Any]) -> Pretrained:
 
 
 def _vit(values: dict[str, Any]) -> ViTConfig:
-    lists = {name: tuple(values[name]) for name in ("patch", "stride") if values.get(name)}
+    lists = {name: tuple(values[name]) for name in PAIRS if values.get(name)}
     return ViTConfig(**_with_block({**values, **lists, "decoder": _decoder(values["decoder"])}))
 
 

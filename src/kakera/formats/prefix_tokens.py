@@ -16,8 +16,7 @@ def convert_tokens(tensors: Tensors, ours: str, patches: int) -> None:
 
     `ours` is the prefix of the encoder's names, `patches` the number of patches. The position embedding of a
     register is added to the register. If only patches have position embeddings, a class token gets a row of
-    zeros. With registers and no class token the first register becomes the class token: the outputs are the
-    same.
+    zeros.
 
     Example:
 
@@ -33,16 +32,8 @@ def convert_tokens(tensors: Tensors, ours: str, patches: int) -> None:
     first, rest = positions[:spare], positions[spare:]
     token = tensors.get(f"{ours}class_token")
     owned = 0 if token is None else len(token) if token.ndim > 1 else 1
-    if registers is not None:
-        if spare == owned + len(registers):
-            registers, first = registers + first[owned:], first[:owned]
-        if not owned:
-            owned = 1
-            tensors[f"{ours}class_token"], registers = registers[0], registers[1:]
-        if len(registers):
-            tensors[f"{ours}registers"] = registers
-        else:
-            del tensors[f"{ours}registers"]
+    if registers is not None and spare == owned + len(registers):
+        tensors[f"{ours}registers"], first = registers + first[owned:], first[:owned]
     missing = not len(first) and len(rest) == patches
     none = positions.new_zeros(owned if missing else 0, positions.shape[1])
     tensors[f"{ours}positions"] = torch.cat([first, none, rest])

@@ -15,6 +15,7 @@ from torch.nn import functional
 from kakera.model.configs import PLAIN, Activation, BlockConfig
 from kakera.model.linear import Linear, Then
 from kakera.model.rotary import Rotation, rotate
+from kakera.model.sequence_positions import PositionGate
 from kakera.model.trace import Trace
 
 Selection: TypeAlias = Callable[[Tensor], Tensor]
@@ -30,12 +31,12 @@ def attend(
     k: Float[Tensor, "b h n e"],
     v: Float[Tensor, "b h n e"],
     key_padding_mask: Bool[Tensor, "b n"] | None = None,
-    bias: Float[Tensor, "b n"] | None = None,
+    bias: Float[Tensor, "#b *hm n"] | None = None,
 ) -> Float[Tensor, "b h m e"]:
     """Return the attention output of each head: h_i = Σ_j softmax_j(q_iᵀ k_j / √e) v_j (lecture L5 ②–③).
 
     `q` is (b, h, m, e), `k` and `v` are (b, h, n, e). Tokens with a True `key_padding_mask` (b, n) get no
-    attention. `bias` (b, n) is added to the logits of each token; it replaces the mask. Returns (b, h, m, e).
+    attention. `bias` (b, n) or (b, h, m, n) is added to the logits. Returns (b, h, m, e).
 
     On a CPU with at most `SHORT` tokens, two matrix products compute the formula, except in bf16. There,
     PyTorch's fused kernel gains nothing from a second thread. In all other cases the fused kernel computes
@@ -48,9 +49,11 @@ def attend(
         torch.Size([1, 2, 3, 4])
     """
     allowed = None if key_padding_mask is None else rearrange(~key_padding_mask, "b n -> b 1 1 n")
-    added = None if bias is None else rearrange(bias, "b n -> b 1 1 n")
+    added = bias if bias is None or bias.ndim == 4 else rearrange(bias, "b n -> b 1 1 n")
     short = k.device.type == "cpu" and k.shape[-2] <= SHORT and k.dtype != torch.bfloat16
     if not short or torch.compiler.is_compiling():
+        if added is not None and allowed is not None:
+            added = added.masked_fill(~allowed, -math.inf)
         return functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed if added is None else added)
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
     if allowed is not None:
@@ -64,7 +67,8 @@ class Attention(nn.Module):
     """A multi-head self-attention module.
 
     h_i = Σ_j a_ij v_j in each head; the heads are concatenated and multiplied by W_o (lecture L5 ①–④). `bias`
-    adds a bias to queries, keys and values.
+    adds a bias to queries, keys and values. With `gated`, queries multiply the bias of relative positions by
+    a factor.
 
     Example:
 
@@ -72,11 +76,12 @@ class Attention(nn.Module):
         torch.Size([1, 5, 8])
     """
 
-    def __init__(self, width: int, heads: int, *, bias: bool = True) -> None:
+    def __init__(self, width: int, heads: int, *, bias: bool = True, gated: bool = False) -> None:
         super().__init__()
         self.heads = heads
         self.qkv = Linear(width, 3 * width, bias=bias)
         self.out = Linear(width, width)
+        self.gate = PositionGate(heads, width // heads) if gated else None
 
     def forward(
         self,
@@ -86,20 +91,23 @@ class Attention(nn.Module):
         key_padding_mask: Bool[Tensor, "b n"] | None = None,
         queries: Float[Tensor, "b m d"] | None = None,
         rotation: Rotation | None = None,
+        relative: Float[Tensor, "#b h n n"] | None = None,
     ) -> Float[Tensor, "b m d"]:
         """Return the attended tokens z̃ (b, m, d) from tokens `z` (b, n, d).
 
         No token attends to a token with a True `key_padding_mask` (b, n). `queries` (b, m, d) are some of the
         tokens of `z`: only these attend. By default all do. A `rotation` turns queries and keys (see
-        `rotary`); then `queries` must be the first tokens. A `trace` records the attention of the layer with
-        number `layer`, computed by the formula.
+        `rotary`), and `relative` (b, h, n, n) is the bias of relative positions, with b = 1 if it is equal
+        for all; with one of both, `queries` must be the first tokens. A `trace` records the attention of the
+        layer with number `layer`, computed by the formula.
         """
         q, k, v = self.project(z, queries)
         if rotation is not None:
             q, k = rotate(q, rotation), rotate(k, rotation)
+        bias = None if relative is None else self._gated(relative, q)
         if trace is not None:
-            trace.record_attention(layer, q, k, key_padding_mask)
-        pooled = attend(q, k, v, key_padding_mask)
+            trace.record_attention(layer, q, k, key_padding_mask, bias)
+        pooled = attend(q, k, v, key_padding_mask, bias)
         if trace is not None:
             trace.record_pooling(layer, v, pooled)
         return self.join(pooled)
@@ -114,6 +122,11 @@ class Attention(nn.Module):
     def join(self, pooled: Float[Tensor, "b h m e"]) -> Float[Tensor, "b m d"]:
         """Return the outputs of all heads (b, h, m, e) as one vector for each token, times W_o (b, m, d)."""
         return self.out(rearrange(pooled, "b h n e -> b n (h e)"))
+
+    def _gated(self, relative: Tensor, q: Tensor) -> Tensor:
+        """Return the bias of the first queries, times the factor of each."""
+        bias = relative[:, :, : q.shape[2]]
+        return (bias if self.gate is None else bias * self.gate(q)).to(q.dtype)
 
     def _of_some(self, z: Tensor, queries: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the queries of some tokens, and the keys and values of all."""
@@ -160,7 +173,8 @@ class MLP(nn.Module):
     """Two linear maps with a GELU between them, in the form that `activation` names.
 
     The inner width is `ratio` times `width`. With `gated`, the first map has two halves, and the SiLU of one
-    half is multiplied by the other (SwiGLU, Shazeer 2020).
+    half is multiplied by the other (SwiGLU, Shazeer 2020). With an `epsilon` above 0, a layer norm of the
+    inner values comes before the second map.
 
     Example:
 
@@ -169,11 +183,18 @@ class MLP(nn.Module):
     """
 
     def __init__(
-        self, width: int, ratio: float = 4.0, *, activation: Activation = "gelu", gated: bool = False
+        self,
+        width: int,
+        ratio: float = 4.0,
+        *,
+        activation: Activation = "gelu",
+        gated: bool = False,
+        epsilon: float = 0.0,
     ) -> None:
         super().__init__()
         inside = round(width * ratio)
         self.up = Linear(width, 2 * inside if gated else inside)
+        self.norm = nn.LayerNorm(inside, eps=epsilon) if epsilon else None
         self.down = Linear(inside, width)
         self.activation: Then = activation
         self.gated = gated
@@ -182,15 +203,17 @@ class MLP(nn.Module):
         """Return tokens (b, n, d) from tokens (b, n, d); each token is mapped on its own."""
         if self.gated:
             gate, value = self.up(z).chunk(2, dim=-1)
-            return self.down(functional.silu(gate) * value)
-        return self.down(self.up(z, self.activation))
+            inside = functional.silu(gate) * value
+        else:
+            inside = self.up(z, self.activation)
+        return self.down(inside if self.norm is None else self.norm(inside))
 
 
 class Block(nn.Module):
     """A Transformer layer: z' = Attention(LN(z)) + z;  z^(l) = MLP(LN(z')) + z' (lecture L5 ⑤ ⑥).
 
     With the norm after each sum ("post", Vaswani et al. 2017, Sec. 3.1): z' = LN(Attention(z) + z);
-    z^(l) = LN(MLP(z') + z').
+    z^(l) = LN(MLP(z') + z'). `BlockConfig.residual` multiplies the second z and z'.
 
     Example:
 
@@ -200,11 +223,12 @@ class Block(nn.Module):
 
     def __init__(self, width: int, heads: int, kind: BlockConfig = PLAIN) -> None:
         super().__init__()
-        self.post = kind.norm == "post"
+        self.post, self.residual = kind.norm == "post", kind.residual
         self.norm1 = nn.LayerNorm(width, eps=kind.epsilon)
-        self.attention = Attention(width, heads, bias=kind.qkv_bias)
+        self.attention = Attention(width, heads, bias=kind.qkv_bias, gated=kind.gated_positions)
         self.norm2 = nn.LayerNorm(width, eps=kind.epsilon)
-        self.mlp = MLP(width, kind.ratio, activation=kind.activation, gated=kind.gated)
+        inner = kind.epsilon if kind.inner_norm else 0.0
+        self.mlp = MLP(width, kind.ratio, activation=kind.activation, gated=kind.gated, epsilon=inner)
         self.scale1 = nn.Parameter(torch.ones(width)) if kind.layer_scale else None
         self.scale2 = nn.Parameter(torch.ones(width)) if kind.layer_scale else None
 
@@ -217,17 +241,19 @@ class Block(nn.Module):
         key_padding_mask: Bool[Tensor, "b n"] | None = None,
         select: Selection | None = None,
         rotation: Rotation | None = None,
+        relative: Float[Tensor, "#b h n n"] | None = None,
     ) -> Float[Tensor, "b m d"]:
         """Return tokens (b, m, d) from tokens `z` (b, n, d).
 
         `drop_path` (2, b) multiplies the two branches of each sample (stochastic depth): 0 drops a branch,
         1/(1 − p) scales it. No token attends to a token with a True `key_padding_mask` (b, n). `select` picks
         the tokens that the layer returns. The layer computes queries and the MLP for these only; keys and
-        values come from all tokens. With a `rotation` of queries and keys, `select` must pick the first ones.
+        values come from all tokens. With a `rotation` of queries and keys, or a bias of `relative` positions,
+        `select` must pick the first ones.
         """
         normed = self.before_attention(z)
         z, queries = (z, None) if select is None else (select(z), select(normed))
-        attended = self.attention(normed, trace, layer, key_padding_mask, queries, rotation)
+        attended = self.attention(normed, trace, layer, key_padding_mask, queries, rotation, relative)
         z = self.after_attention(z, attended, drop_path)
         return self.after_mlp(z, self.mlp(self.before_mlp(z)), drop_path)
 
@@ -247,6 +273,7 @@ class Block(nn.Module):
     ) -> Float[Tensor, "b n d"]:
         """Return the sum of tokens and the output of attention (b, n, d); `drop_path` is as in `forward`."""
         branch = branch if self.scale1 is None else branch * self.scale1
+        z = z if self.residual == 1 else z * self.residual
         z = z + (branch if drop_path is None else branch * drop_path[0, :, None, None])
         return self.norm1(z) if self.post else z
 
@@ -258,6 +285,7 @@ class Block(nn.Module):
     ) -> Float[Tensor, "b n d"]:
         """Return the sum of tokens and the output of the MLP (b, n, d); `drop_path` is as in `forward`."""
         branch = branch if self.scale2 is None else branch * self.scale2
+        z = z if self.residual == 1 else z * self.residual
         z = z + (branch if drop_path is None else branch * drop_path[1, :, None, None])
         return self.norm2(z) if self.post else z
 

@@ -23,7 +23,10 @@ class BlockConfig:
     a learned vector (Touvron et al. 2021b, CaiT). `gated` uses an MLP that multiplies half of its inner
     values by the SiLU of the other half (Shazeer 2020, SwiGLU), instead of the activation. `norm` is the
     place of the layer norms: before each branch ("pre"), or after each sum of tokens and branch ("post", as
-    in Vaswani et al. 2017).
+    in Vaswani et al. 2017). `residual` multiplies the tokens in that sum (Wang et al. 2022, "DeepNet": α).
+    `inner_norm` is a layer norm of the inner values of the MLP (Shleifer et al. 2021, "NormFormer"; EVA-02).
+    With `gated_positions`, each query multiplies the bias of relative positions by a factor (Chen et al.
+    2023, BEATs).
 
     Example:
 
@@ -38,6 +41,9 @@ class BlockConfig:
     layer_scale: bool = False
     gated: bool = False
     norm: Norm = "pre"
+    residual: float = 1.0
+    gated_positions: bool = False
+    inner_norm: bool = False
 
     def ratio_of(self, inside: int, outside: int) -> BlockConfig:
         """Return the same layers with an MLP of inner width `inside` for tokens of width `outside`."""
@@ -92,8 +98,16 @@ class ViTConfig:
     for one whose class output is the mean of several tokens. `norm_pre` is a layer norm before the first
     layer (Radford et al. 2021, CLIP). With `attention_pool` the encoder has a head that pools its tokens by
     attention (Zhai et al. 2023, SigLIP). A `rotary` above 0 is the base of rotary position embeddings on the
-    patches (Siméoni et al. 2025, DINOv3: 100), which replace the table of position embeddings. Without a
-    `final_norm` the tokens of the last layer are the output (Chen et al. 2024, EAT).
+    patches (Siméoni et al. 2025, DINOv3: 100), which replace the table of position embeddings. With a
+    `rotary_span` above 0 their angles begin with 0 at the first patch, and the picture has this span (Fang et
+    al. 2023, EVA-02). With a `rotary_table` the encoder has that table too. Without a `final_norm` the tokens
+    of the last layer are the output (Chen et al. 2024, EAT).
+
+    Three fields are those of BEATs (Chen et al. 2023). With a `patch_width` above 0, patches are embedded
+    with this width; a layer norm and a linear map to `width` follow. `convolution` is (kernel, groups) of a
+    convolution along the sequence of patches that adds positions to the tokens. `relative` is (buckets,
+    farthest distance) of a bias of the attention logits. Either of these two replaces the table of position
+    embeddings, see `sequence_positions`.
 
     Example:
 
@@ -115,14 +129,24 @@ class ViTConfig:
     norm_pre: bool = False
     attention_pool: bool = False
     rotary: float = 0.0
+    rotary_span: float = 0.0
+    rotary_table: bool = False
     final_norm: bool = True
+    patch_width: int = 0
+    convolution: tuple[int, int] | None = None
+    relative: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         _require_layers("encoder", self.width, self.depth, self.heads)
-        for name in ("registers", "class_tokens"):
+        for name in ("registers", "class_tokens", "patch_width"):
             if getattr(self, name) < 0:
                 got, do = getattr(self, name), "correct the number"
                 raise OptionError(name, got=got, expected="0 or more", do=do)
+
+    @property
+    def has_table(self) -> bool:
+        """True if the encoder has a table of position embeddings."""
+        return self.rotary_table or not (self.rotary or self.convolution or self.relative)
 
     @property
     def step(self) -> tuple[int, int]:

@@ -176,7 +176,7 @@ def quantised(model: Network, run: Callable[[], object]) -> Network:
             copied.set_submodule(name, Int8Linear(layer, *found[layer]))
     for name, layer in list(copied.named_modules()):
         if isinstance(layer, MLP) and not layer.gated and isinstance(layer.down, Int8Linear):
-            if layer.activation not in _ALGORITHM:
+            if layer.activation not in _ALGORITHM or layer.norm is not None:
                 continue
             assert isinstance(layer.up, Int8Linear)
             copied.set_submodule(name, Int8MLP(layer.up, layer.down, layer.activation))

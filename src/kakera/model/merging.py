@@ -96,7 +96,7 @@ def merged_tokens(
 
     Also return the number of patches in each token (b, k). With `first` above 0, the last layer merges
     nothing and computes only the first tokens, so k > m. A layer merges at most half of the patch tokens.
-    Raises OptionError for rotary positions.
+    Raises OptionError for rotary or relative positions.
 
     Example:
 
@@ -107,8 +107,9 @@ def merged_tokens(
         >>> tokens.shape[1] == 50 - sum(counts), sizes.sum().item()
         (True, 50.0)
     """
-    if encoder.config.rotary:
-        got, do = "rotary positions, which merged tokens do not have", "set merge to ()"
+    if encoder.config.rotary or encoder.config.relative:
+        kind = "rotary" if encoder.config.rotary else "relative"
+        got, do = f"{kind} positions, which merged tokens do not have", "set merge to ()"
         raise OptionError("merge", got=got, expected="an encoder with a table of positions", do=do)
     prefix = encoder.config.prefix_tokens
     sizes, bias = z.new_ones(z.shape[:2], dtype=torch.float32), None

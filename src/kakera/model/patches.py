@@ -71,7 +71,8 @@ def gather_tokens(tokens: Float[Tensor, "b n d"], numbers: Int[Tensor, "b k"]) -
 class PatchEmbedding(nn.Module):
     """The patch embedding z̃_iᵀ = x_iᵀ E + bias, E ∈ R^(ph·pw·C × D) (lecture L4 ③); timm calls it PatchEmbed.
 
-    `patch` and `stride` are (height, width) in pixels.
+    `patch` and `stride` are (height, width) in pixels. With `inside` above 0, patches are embedded with this
+    width; a layer norm with this `epsilon` follows, and a linear map to `width` if it is another width.
 
     Example:
 
@@ -81,11 +82,19 @@ class PatchEmbedding(nn.Module):
     """
 
     def __init__(
-        self, patch: tuple[int, int], channels: int, width: int, stride: tuple[int, int] | None = None
+        self,
+        patch: tuple[int, int],
+        channels: int,
+        width: int,
+        stride: tuple[int, int] | None = None,
+        inside: int = 0,
+        epsilon: float = 1e-6,
     ) -> None:
         super().__init__()
         self.patch, self.stride = patch, stride
-        self.project = Linear(patch[0] * patch[1] * channels, width)
+        self.project = Linear(patch[0] * patch[1] * channels, inside or width)
+        self.norm = nn.LayerNorm(inside, eps=epsilon) if inside else None
+        self.widen = Linear(inside, width) if inside and inside != width else None
 
     def forward(
         self, pictures: Float[Tensor, "b c H W"], keep: Int[Tensor, "b k"] | None = None
@@ -95,4 +104,6 @@ class PatchEmbedding(nn.Module):
         `keep` (b, k) are the numbers of the patches to embed, so other patches cost no time. None embeds all.
         """
         vectors = patchify(pictures, self.patch, self.stride)
-        return self.project(vectors if keep is None else gather_tokens(vectors, keep))
+        z = self.project(vectors if keep is None else gather_tokens(vectors, keep))
+        z = z if self.norm is None else self.norm(z)
+        return z if self.widen is None else self.widen(z)

@@ -2,7 +2,8 @@
 
 Su et al. 2021, "RoFormer", Sec. 3; for pictures with two axes Siméoni et al. 2025, "DINOv3". A place is the
 centre of a patch, from −1 to 1 along each axis, so a patch keeps its angles roughly when the picture size
-changes. Class tokens and registers are not rotated.
+changes. Class tokens and registers are not rotated. Other encoders count from the first patch, which is not
+rotated either, and give the whole picture a fixed `span` (Fang et al. 2023, "EVA-02").
 """
 
 from __future__ import annotations
@@ -33,11 +34,12 @@ def require_rotary(width: int, heads: int) -> None:
         raise OptionError("heads", got=got, expected=expected, do="correct heads or width")
 
 
-def angles(grid: Grid, width: int, base: float) -> Float[Tensor, "n e"]:
+def angles(grid: Grid, width: int, base: float, span: float = 0.0) -> Float[Tensor, "n e"]:
     """Return the angles (n, e) of the patches of a grid, for heads of this `width` e, in radians, float64.
 
-    The angle of pair k along an axis is 2π · place · base^(−4k / e), k = 0 … e/4 − 1. The first quarter of
-    the values belongs to the rows, the second to the columns, and the second half repeats the first.
+    The angle of pair k along an axis is 2π · place · base^(−4k / e), k = 0 … e/4 − 1. With a `span` above 0
+    it is span · i / n · base^(−4k / e) for patch i = 0 … n − 1 of an axis. The first quarter of the values
+    belongs to the rows, the second to the columns, and the second half repeats the first.
 
     Example:
 
@@ -45,11 +47,10 @@ def angles(grid: Grid, width: int, base: float) -> Float[Tensor, "n e"]:
         True
     """
     frequencies = base ** (-torch.arange(width // 4, dtype=torch.float64) / (width // 4))
-    rows, cols = (
-        (2 * torch.arange(count, dtype=torch.float64) + 1) / count - 1 for count in (grid.rows, grid.cols)
-    )
+    numbers = (torch.arange(count, dtype=torch.float64) for count in (grid.rows, grid.cols))
+    rows, cols = (each / len(each) if span else (2 * each + 1) / len(each) - 1 for each in numbers)
     down, across = torch.meshgrid(rows, cols, indexing="ij")
-    halves = [2 * math.pi * axis.reshape(-1, 1) * frequencies for axis in (down, across)]
+    halves = [(span or 2 * math.pi) * axis.reshape(-1, 1) * frequencies for axis in (down, across)]
     return torch.cat([*halves, *halves], dim=1)
 
 

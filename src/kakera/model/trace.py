@@ -51,13 +51,16 @@ class Trace:
         queries: Float[Tensor, "b h n e"],
         keys: Float[Tensor, "b h n e"],
         key_padding_mask: Bool[Tensor, "b n"] | None = None,
+        bias: Float[Tensor, "#b h n n"] | None = None,
     ) -> None:
         """Store softmax_j(q_iᵀ k_j / √D_k) of a requested layer (lecture L5 ②); tokens with padding get 0.
 
-        `queries` and `keys` are (b, h, n, e); `key_padding_mask` (b, n) is True for padding.
+        `queries` and `keys` are (b, h, n, e); `key_padding_mask` (b, n) is True for padding. `bias`
+        (b, h, n, n) is added to the logits.
         """
         if layer in self._attention:
             scores = queries @ keys.transpose(-2, -1) * queries.shape[-1] ** -0.5
+            scores = scores if bias is None else scores + bias
             if key_padding_mask is not None:
                 scores = scores.masked_fill(rearrange(key_padding_mask, "b n -> b 1 1 n"), float("-inf"))
             self.attention[layer] = scores.softmax(dim=-1)

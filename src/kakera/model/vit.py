@@ -18,7 +18,8 @@ from kakera.model.configs import ViTConfig, pair, require_count, vit_config
 from kakera.model.initialize import Seed, allocate, generator_of, reset_layers
 from kakera.model.network import Network
 from kakera.model.patches import PatchEmbedding, gather_tokens
-from kakera.model.rotary import Rotation, angles, require_rotary, rotation
+from kakera.model.rotary import angles, require_rotary, rotation
+from kakera.model.sequence_positions import PositionConvolution, PositionGate, RelativePositions
 from kakera.model.token_index import TokenIndex, visible_index
 from kakera.model.trace import Trace
 
@@ -64,9 +65,18 @@ class ViT(Network):
         if config.rotary:
             require_rotary(config.width, config.heads)
         with torch.device("meta"):
-            self.patches = PatchEmbedding(config.patch, channels, config.width, config.stride)
-            table = None if config.rotary else positions.sincos(self.grid, config.width, config.class_tokens)
+            epsilon = config.block.epsilon
+            self.patches = PatchEmbedding(
+                config.patch, channels, config.width, config.stride, config.patch_width, epsilon
+            )
+            table = (
+                positions.sincos(self.grid, config.width, config.class_tokens) if config.has_table else None
+            )
             self.positions = None if table is None else nn.Parameter(table, requires_grad=learned)
+            self.convolution = (
+                PositionConvolution(config.width, *config.convolution) if config.convolution else None
+            )
+            self.relative = RelativePositions(config.heads, *config.relative) if config.relative else None
             count = () if config.class_tokens == 1 else (config.class_tokens,)
             self.class_token = (
                 nn.Parameter(torch.zeros(*count, config.width)) if config.class_tokens else None
@@ -74,14 +84,11 @@ class ViT(Network):
             self.registers = (
                 nn.Parameter(torch.zeros(config.registers, config.width)) if config.registers else None
             )
-            self.norm_pre = nn.LayerNorm(config.width, eps=config.block.epsilon) if config.norm_pre else None
+            self.norm_pre = nn.LayerNorm(config.width, eps=epsilon) if config.norm_pre else None
             self.layers = nn.ModuleList(
                 Block(config.width, config.heads, config.block) for _ in range(config.depth)
             )
-            norm = (
-                nn.LayerNorm(config.width, eps=config.block.epsilon) if config.final_norm else nn.Identity()
-            )
-            self.norm = norm
+            self.norm = nn.LayerNorm(config.width, eps=epsilon) if config.final_norm else nn.Identity()
             head = AttentionPool(config.width, config.heads, config.block) if config.attention_pool else None
             self.attention_pool = head
         if allocate(self):
@@ -120,6 +127,9 @@ class ViT(Network):
             nn.init.normal_(self.class_token, std=0.02, generator=generator)
         if self.registers is not None:
             nn.init.normal_(self.registers, std=0.02, generator=generator)
+        for part in self.modules():
+            if isinstance(part, PositionConvolution | RelativePositions | PositionGate):
+                part.reset_parameters(generator)
         if self.attention_pool is not None:
             nn.init.normal_(self.attention_pool.probe, std=0.02, generator=generator)
         if self.positions is None:
@@ -129,12 +139,18 @@ class ViT(Network):
         else:
             self.positions.copy_(positions.sincos(self.grid, self.config.width, self.config.class_tokens))
 
-    def embed(self, pictures: Float[Tensor, "b c H W"], keep: Tensor | None = None) -> Float[Tensor, "b k d"]:
+    def embed(
+        self,
+        pictures: Float[Tensor, "b c H W"],
+        keep: Tensor | None = None,
+        padding: Bool[Tensor, "b m"] | None = None,
+    ) -> Float[Tensor, "b k d"]:
         """Return the input of the first layer z^(0) (b, class tokens + registers + k, d) (lecture L4 ①–⑤).
 
         The class tokens come first, then the registers, then the patches with their position embeddings.
-        `keep` (b, k) are the numbers of the patches to embed; None embeds all. Raises OptionError if the
-        channels or the size of the pictures are not those of the model.
+        `keep` (b, m) are the numbers of the patches to embed; None embeds all. Those with a True `padding`
+        (b, m) do not change the others. Raises OptionError if the channels or the size of the pictures are
+        not those of the model.
         """
         b, c, *size = pictures.shape
         if c != self.channels or tuple(size) != self.size:
@@ -150,21 +166,27 @@ class ViT(Network):
             where = self.positions[count:].unsqueeze(0).expand(b, -1, -1)
             z = z + (where if keep is None else gather_tokens(where, keep))
             first = [token + self.positions[:count] for token in first]
+        if self.convolution is not None:
+            z = z + self.convolution(z, self.grid, keep, padding)
         first += [] if self.registers is None else [self.registers]
         if first:
             z = torch.cat([torch.cat(first).expand(b, -1, -1), z], dim=1)
         return z if self.norm_pre is None else self.norm_pre(z)
 
-    def rotation(self, like: Tensor, keep: Tensor | None = None) -> Rotation | None:
-        """Return the rotation of queries and keys for the patches `keep` (b, k), in the type of `like`.
+    def places(self, like: Tensor, keep: Tensor | None = None) -> dict[str, Any]:
+        """Return what each layer needs to know about the places of the patches `keep` (b, k); None for all.
 
-        None keeps all patches. Without rotary position embeddings the result is None.
+        It is the rotation of queries and keys, or the bias of relative positions, by the name of its argument
+        of `Block.forward`, in the type of `like`. An encoder without both returns {}.
         """
         config = self.config
-        if not config.rotary:
-            return None
-        table = angles(self.grid, config.width // config.heads, config.rotary)
-        return rotation(table, config.prefix_tokens, like, keep)
+        result: dict[str, Any] = {}
+        if config.rotary:
+            table = angles(self.grid, config.width // config.heads, config.rotary, config.rotary_span)
+            result["rotation"] = rotation(table, config.prefix_tokens, like, keep)
+        if self.relative is not None:
+            result["relative"] = self.relative(self.grid, config.prefix_tokens, like, keep)
+        return result
 
     def tokens(
         self,
@@ -182,17 +204,17 @@ class ViT(Network):
         last layer computes only the first tokens, from the class token on, and only these are returned. With
         `after` above 0, `pictures` are the tokens (b, k, d) after this many layers, and the others follow.
         """
-        z = pictures if after else self.embed(pictures, None if chosen is None else chosen.ids)
+        keep, padding = (None, None) if chosen is None else chosen
+        z = pictures if after else self.embed(pictures, keep, padding)
         key_padding_mask = None if chosen is None else chosen.key_padding(self.config.prefix_tokens)
-        turned = self.rotation(z, None if chosen is None else chosen.ids)
-        more = () if turned is None else (turned,)
+        places = self.places(z, keep)
         if trace is not None:
             trace.record_tokens(0, z)
         for number, layer in enumerate([*self.layers][after:], start=after + 1):
             last = first and number == len(self.layers)
             select = (lambda z: z[:, :first]) if last else None
             factors = None if drop_path is None else drop_path[number - 1]
-            z = layer(z, factors, trace, number, key_padding_mask, select, *more)
+            z = layer(z, factors, trace, number, key_padding_mask, select, **places)
             if trace is not None:
                 trace.record_tokens(number, z)
         return z
@@ -238,6 +260,9 @@ class ViT(Network):
         The top left corner stays the same, see `positions.crop_positions`. The position embeddings become a
         new Parameter, so create the optimizer afterwards. Raises OptionError for rotary positions.
         """
+        if self.relative is not None or self.convolution is not None:
+            self.resize(size)
+            return
         if self.positions is None:
             expected, do = "a table of position embeddings", "train at one length, or choose another encoder"
             raise OptionError(
@@ -281,7 +306,7 @@ class ViT(Network):
         return Classifier(self, classes, pool or "mean", seed=seed)
 
     def position_embeddings(self) -> dict[str, Tensor]:
-        """Return the position embeddings (class tokens + n, d); none if they are rotary."""
+        """Return the position embeddings (class tokens + n, d); none without a table of them."""
         return {} if self.positions is None else {"encoder": self.positions}
 
     def describe(self) -> dict[str, Any]:

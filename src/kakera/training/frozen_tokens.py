@@ -52,11 +52,10 @@ def tokens_after(model: Classifier, pixels: Float[Tensor, "b c H W"], layers: in
     encoder = model.encoder
     first = pooled_tokens(encoder.config, model.pool)
     z = encoder.embed(pixels)
-    turned = encoder.rotation(z)
-    more = {} if turned is None else {"rotation": turned}
+    places = encoder.places(z)
     for number, layer in enumerate(encoder.layers[:layers], start=1):
         last = first and number == len(encoder.layers)
-        z = layer(z, select=(lambda z: z[:, :first]) if last else None, **more)
+        z = layer(z, select=(lambda z: z[:, :first]) if last else None, **places)
     if layers == len(encoder.layers) and model.pool == "mean":
         prefix = encoder.config.prefix_tokens
         z = torch.cat([z[:, :prefix], z[:, prefix:].mean(dim=1, keepdim=True)], dim=1)

@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from kakera.errors import OptionError
 
 # Modules below the first layer, which turn pictures into tokens.
-_ENTRY = frozenset({"patches", "positions", "class_token", "registers", "stem"})
+_ENTRY = frozenset(
+    {"patches", "positions", "convolution", "relative", "class_token", "registers", "norm_pre", "stem"}
+)
 _TOGETHER = {"qkv": 3, "kv": 2}  # number of linear maps in the matrix of a module
 
 
@@ -65,8 +67,8 @@ def parameter_groups(
 def depth_of(name: str, *, top: int) -> int:
     """Return the depth of a parameter: 0 for the patch embedding, i + 1 for layer i, `top` for all others.
 
-    The class token, position embeddings and registers also have depth 0; the final norm and the head have
-    depth `top`. The prefix "encoder." is optional.
+    The class token, positions, registers and a norm before the layers also have depth 0; the final norm and
+    the head have depth `top`. The prefix "encoder." is optional.
 
     Example:
 

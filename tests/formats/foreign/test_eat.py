@@ -318,11 +318,3 @@ def test_no_other_format_expresses_it(to: Any, tmp_path: Path) -> None:
         convert(tmp_path / "run", tmp_path / ("model.pth" if to == "mae" else "there"), to=to)
     assert "\n" not in str(error.value)
     assert "norm" in str(error.value) or "AST" in str(error.value)
-
-
-def test_beats_is_refused_by_its_name(tmp_path: Path) -> None:
-    names = ("patch_embedding.weight", "encoder.layers.0.self_attn.grep_linear.weight", "layer_norm.weight")
-    torch.save({"cfg": {}, "model": {name: torch.zeros(2, 2) for name in names}}, tmp_path / "beats.pt")
-    with pytest.raises(RunError, match="got BEATs: convolutional and gated relative positions") as error:
-        load(tmp_path / "beats.pt")
-    assert "\n" not in str(error.value)

@@ -14,7 +14,7 @@ from kakera.errors import RunError
 from kakera.formats.folder import write_folder
 from kakera.formats.foreign.timm_writer import files
 from kakera.formats.load import load
-from kakera.model.classifier import Classifier, Pooling, pool_tokens
+from kakera.model.classifier import Classifier, Pooling, default_pool, pool_tokens
 from tests.formats.foreign.test_transformers import far
 
 FILE = Path(__file__).parents[1] / "files" / "timm_encoders.safetensors"
@@ -30,11 +30,16 @@ POOLS: dict[str, Pooling] = {
     "SigLIP, tanh": "attention",
     "SigLIP, gap": "normed mean",
     "pooling without registers": "attention",
+    "registers, before the norm": "mean",
+    "ROPE, before the norm": "mean",
+    "ROPE": "normed mean",
+    "EVA-02, before the norm": "mean",
+    "EVA-02": "normed mean",
     "DINOv3": "normed mean",
     "DINOv3, biases": "normed mean",
     "DINOv3, gated": "normed mean",
 }
-ROTARY = [case for case in CONFIGS if case.startswith("DINOv3")]
+ROTARY = [case for case in CONFIGS if case.startswith(("DINOv3", "ROPE", "EVA-02"))]
 
 
 def folder(case: str, place: Path, dtype: torch.dtype = torch.float32, **changes: Any) -> Path:
@@ -66,7 +71,7 @@ def test_tokens_and_outputs_are_those_of_timm(case: str, tmp_path: Path) -> None
     for dtype, most in ((torch.float32, 1e-5), (torch.float64, least(case))):
         ours = load(folder(case, tmp_path / str(dtype), dtype), dtype=dtype)
         with torch.inference_mode():
-            if case != "gap before the norm":  # timm's tokens are those before this norm
+            if "before the norm" not in case:  # timm's tokens are those before this norm
                 assert far(ours.encoder(x.to(dtype)).double(), KEPT[f"{case}/tokens"]) < most
             if isinstance(ours.model, Classifier):
                 assert far(ours.model(x.to(dtype)).double(), KEPT[f"{case}/output"]) < most
@@ -82,12 +87,22 @@ def test_the_pooled_output_of_an_encoder_is_that_of_timm(case: str, tmp_path: Pa
     assert far(pooled.double(), KEPT[f"{case}/output"]) < 1e-5
 
 
+@pytest.mark.parametrize(
+    "case", ["registers, before the norm", "registers, encoder", "pooling without registers"]
+)
+def test_registers_without_class_token_stay_registers(case: str, tmp_path: Path) -> None:
+    """What an embedding reads without a choice is then no register."""
+    shape = load(folder(case, tmp_path)).encoder.config
+    assert (shape.class_tokens, shape.registers) == (0, weights(case)["reg_token"].shape[1])
+    assert default_pool(shape) == ("attention" if "pooling" in case else "mean")
+
+
 @pytest.mark.parametrize("size", [(8, 8), (12, 20)])
 @pytest.mark.parametrize("case", CONFIGS)
 def test_another_picture_size_gives_the_tokens_of_timm(
     case: str, size: tuple[int, int], tmp_path: Path
 ) -> None:
-    if case == "gap before the norm":
+    if "before the norm" in case:
         return
     ours = load(folder(case, tmp_path), image_size=size)
     start = f"{case}/{size[0]} x {size[1]}"
@@ -105,8 +120,8 @@ def test_what_timm_made_is_written_with_the_same_bits(case: str, tmp_path: Path)
     with torch.inference_mode():
         assert torch.equal(first.model(x), back.model(x))
     theirs, ours = load_file(start / "model.safetensors"), load_file(tmp_path / "ours/model.safetensors")
-    if case != "pooling without registers":  # its first register is the class token here
-        assert theirs.keys() == ours.keys()
+    assert theirs.keys() == ours.keys()
+    if case != "pooling without registers":  # the positions of its registers are a part of them here
         assert all(torch.equal(theirs[name], ours[name]) for name in theirs)
     asked = json.loads((tmp_path / "ours/config.json").read_text())["model_args"]
     assert asked["global_pool"] == CONFIGS[case]["global_pool"]
@@ -142,8 +157,15 @@ def test_the_exact_gelu_of_timms_siglip_is_told(tmp_path: Path) -> None:
             {"architecture": "vit_base_patch16_rope_reg1_gap_256"},
             "rope_reg1_gap_256 with other positions",
         ),
+        ("ROPE", {"architecture": "vit_small_patch16_rope_224"}, "patch16_rope_224 with other positions"),
+        ("ROPE", {"architecture": "vit_small_patch16_rope_mixed_224"}, "rope_mixed_224 with other positions"),
         ("CLIP", {"architecture": "vit_pe_core_base_patch16_224"}, "vit_pe_core_base_patch16_224"),
-        ("DINOv3", {"architecture": "eva02_small"}, "eva02_small with other positions"),
+        (
+            "DINOv3",
+            {"architecture": "eva02_small_patch14_224"},
+            "eva02_small_patch14_224 with other positions",
+        ),
+        ("EVA-02", {"architecture": "eva02_base_patch16_clip_224"}, "patch16_clip_224 with other positions"),
         ("SigLIP", {"global_pool": "token"}, "token pooling"),
         ("CLIP", {"global_pool": "map"}, "map pooling"),
     ],
@@ -161,6 +183,10 @@ def test_another_architecture_is_named_in_one_line(
     ("case", "more", "said"),
     [
         ("DINOv3", {"rope_type": "cat"}, "rope_type: got cat, expected dinov3"),
+        ("ROPE", {"rope_type": "mixed"}, "rope_type: got mixed, expected cat"),
+        ("ROPE", {"rope_grid_indexing": "xy"}, "rope_grid_indexing: got xy"),
+        ("ROPE", {"ref_feat_shape": [4, 5]}, "ref_feat_shape: got 4 × 5, expected a square"),
+        ("ROPE", {"ref_feat_shape": None}, "ref_feat_shape"),
         ("DINOv3", {"rope_grid_offset": 0.1}, "rope_grid_offset: got 0.1"),
         ("DINOv3", {"rope_grid_indexing": "xy"}, "rope_grid_indexing: got xy"),
         ("DINOv3", {"rope_rotate_half": False}, "rope_rotate_half: got False"),

@@ -199,13 +199,13 @@ def test_a_classifier_gives_the_same_scores(
         assert far(ours.model(x), theirs(x).logits) < most
 
 
-def test_siglip_2_with_lists_of_patches_gives_the_same_output_for_its_square(tmp_path: Path) -> None:
+def test_siglip_2_with_lists_of_patches_gives_the_same_output_for_a_fixed_shape(tmp_path: Path) -> None:
     theirs = drawn(hf.Siglip2VisionModel(hf.Siglip2VisionConfig(**LISTS)))
     ours, x = saved(theirs, tmp_path), colours()
-    for size in (12, 20):
-        count, x = size // 4, colours(size)
-        lists = x.unfold(2, 4, 4).unfold(3, 4, 4).permute(0, 2, 3, 4, 5, 1).reshape(2, count**2, 48)
-        mask, shapes = torch.ones(2, count**2), torch.full((2, 2), count)
+    for size in ((12, 12), (20, 20), (8, 20)):
+        grid, x = (size[0] // 4, size[1] // 4), colours(20)[..., : size[0], : size[1]]
+        lists = x.unfold(2, 4, 4).unfold(3, 4, 4).permute(0, 2, 3, 4, 5, 1).reshape(2, -1, 48)
+        mask, shapes = torch.ones(lists.shape[:2]), torch.tensor([grid, grid])
         changed = load(tmp_path, image_size=size)
         with torch.inference_mode():
             expected = theirs(lists, mask, shapes)

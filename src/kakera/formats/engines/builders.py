@@ -54,7 +54,8 @@ def available(saved: Pretrained) -> tuple[Engine, ...]:
     """
     tokens, here = isinstance(saved.model, Classifier | ViT), saved.device.type == "cpu"
     merging = isinstance(saved.model, Classifier) and saved.inputs.sound is None  # recordings have padding
-    merging = merging and not (saved.encoder.config.attention_pool or saved.encoder.config.rotary)
+    shape = saved.encoder.config
+    merging = merging and not (shape.attention_pool or shape.rotary or shape.relative)
     graph = here and saved.model.classifies and _installed("onnx", "onnxscript")
     kept: dict[Engine, bool] = {
         "torch": True,

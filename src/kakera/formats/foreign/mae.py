@@ -243,6 +243,8 @@ def _require_expressible(saved: Pretrained) -> None:
     if not saved.model.has_attention:
         _refuse("a CNN")
     shape = saved.encoder.config
+    if shape.patch_width or not (shape.has_table or shape.rotary):
+        _refuse("positions along the sequence of patches (BEATs)")
     if shape.class_tokens != 1 or shape.norm_pre or shape.attention_pool or shape.rotary:
         got = "rotary positions, attention pooling, a norm before the layers, or not exactly one class token"
         _refuse(got)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from kakera.data.images.crop import CenterCrop
@@ -25,10 +26,13 @@ from kakera.formats.foreign import mae
 from kakera.formats.foreign.image_processors import CLIP, whole_patches
 from kakera.formats.foreign.timm_architectures import (
     OTHER_POSITIONS,
+    ROPE_BASE,
+    ROPE_SPAN,
     ROTARY,
     activation_of,
     epsilon_of,
     heads_of,
+    is_rope,
     require_known_args,
 )
 from kakera.formats.foreign.transformers_names import TOKENS
@@ -37,7 +41,7 @@ from kakera.formats.old_names import current
 from kakera.grid import Grid
 from kakera.inputs import INTERPOLATIONS, InputSpec
 from kakera.model.classifier import Classifier, Pooling
-from kakera.model.configs import BlockConfig, ViTConfig, decoder_for
+from kakera.model.configs import BlockConfig, ViTConfig, decoder_for, pair
 from kakera.model.network import Network
 from kakera.model.vit import ViT
 
@@ -45,7 +49,16 @@ DINOV3_SIZE = 256  # side in pixels of timm's DINOv3
 HALF = 0.5  # mean and standard deviation of timm's own ViTs; others have ImageNet's
 DROPPED = ("mask_token",)
 SCALES = (("scale1", "ls1.gamma"), ("scale2", "ls2.gamma"), ("scale1", "gamma_1"), ("scale2", "gamma_2"))
-LAYER = (*mae.LAYER, *(Row(*names) for names in SCALES), Row("mlp.up.*", ("mlp.fc1_g.*", "mlp.fc1_x.*")))
+PARTS = (
+    Row("attention.qkv.*", tuple(f"attn.{part}_proj.*" for part in "qkv")),
+    Row("mlp.norm.*", "mlp.norm.*"),
+)
+LAYER = (
+    *mae.LAYER,
+    *(Row(*names) for names in SCALES),
+    Row("mlp.up.*", ("mlp.fc1_g.*", "mlp.fc1_x.*")),
+    *PARTS,
+)
 REGISTERS, DISTILLED = Row("registers", "reg_token", TOKENS), Row("registers", "dist_token", TOKENS)
 ENCODER = (
     Row("class_token", "cls_token", ROW),
@@ -109,6 +122,8 @@ def read(tensors: Mapping[str, Tensor], source: str, config: Mapping[str, Any] |
     patch = saved.encoder.config.patch
     axes = {"ph": patch[0], "pw": patch[1], "c": saved.inputs.channels}
     mapped = names.read(tensors, rows, source=source, axes=axes)
+    if is_rope(str(architecture)):
+        _in_halves(mapped, saved.encoder.config.heads)
     prefix_tokens.join_heads(mapped)
     prefix_tokens.convert_tokens(mapped, ours, saved.encoder.grid.count)
     names.fill(saved.model, mapped, rows, source=source)
@@ -129,6 +144,8 @@ def is_dinov3(tensors: Mapping[str, Tensor], architecture: str = "") -> bool:
 
 def _require_known(tensors: Mapping[str, Tensor], architecture: str) -> None:
     """Raise OptionError for positions that are neither a table nor DINOv3's."""
+    if is_rope(architecture) and ("pos_embed" in tensors) == architecture.startswith("eva02"):
+        return
     other = any(name in architecture for name in OTHER_POSITIONS)
     if other or not ("pos_embed" in tensors or is_dinov3(tensors, architecture)):
         got = f"{architecture or 'a model'} with other positions"
@@ -139,6 +156,18 @@ def _require_known(tensors: Mapping[str, Tensor], architecture: str) -> None:
         raise OptionError("layers", got=got, expected="DINOv3, or a plain ViT", do="choose another model")
 
 
+def _in_halves(mapped: dict[str, Tensor], heads: int) -> None:
+    """Sort the values of queries and keys in place, so that the two of a rotated pair are half a head apart.
+
+    timm has them side by side. Both are sorted alike, so the attention does not change.
+    """
+    for name in [name for name in mapped if ".attention.qkv." in name]:
+        queries, keys, values = mapped[name].chunk(3)
+        way = "(h pair two) ... -> (h two pair) ..."
+        parts = [rearrange(part, way, h=heads, two=2) for part in (queries, keys)]
+        mapped[name] = torch.cat([*parts, values])
+
+
 def _with_biases(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the tensors with biases of zero where timm has none: CLIP's patches, DINOv3's keys."""
     result = {name: tensor for name, tensor in tensors.items() if name not in DROPPED}
@@ -146,6 +175,8 @@ def _with_biases(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if patches is not None and "norm_pre.weight" in result:
         result.setdefault("patch_embed.proj.bias", patches.new_zeros(len(patches)))
     for name in tensors:
+        if name.endswith(".attn.q_proj.bias"):
+            result.setdefault(name.replace(".q_proj.", ".k_proj."), torch.zeros_like(tensors[name]))
         if name.endswith(".attn.q_bias"):
             start = name.removesuffix("q_bias")
             parts = result.pop(name), result.pop(f"{start}v_bias", None)
@@ -176,14 +207,9 @@ def _build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], source: str
 
 
 def _prefix(tensors: Mapping[str, Tensor]) -> tuple[int, int]:
-    """Return the numbers of class tokens and registers.
-
-    A register replaces a missing class token. Without either there is no class token.
-    """
+    """Return the numbers of class tokens and registers."""
     count = sum(tensors[name].shape[1] for name in ("reg_token", "dist_token") if name in tensors)
-    if "cls_token" in tensors:
-        return 1, count
-    return (1, count - 1) if count else (0, 0)
+    return int("cls_token" in tensors), count
 
 
 def _pool(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> Pooling:
@@ -218,14 +244,17 @@ def _shape(
     gated = split or tensors["blocks.0.mlp.fc1.weight"].shape[0] == 2 * leave[1]
     kind = BlockConfig(
         epsilon=epsilon_of(architecture, tensors, model_args),
-        qkv_bias="blocks.0.attn.qkv.bias" in tensors,
+        qkv_bias=any(f"blocks.0.attn.{name}.bias" in tensors for name in ("qkv", "q_proj")),
         activation="gelu" if gated else activation_of(model_args, architecture),
         layer_scale="blocks.0.ls1.gamma" in tensors or "blocks.0.gamma_1" in tensors,
         gated=gated,
+        inner_norm="blocks.0.mlp.norm.weight" in tensors,
     ).ratio_of(leave[1], width)
     depth, sides = mae.depth_of(tensors, "blocks."), (patch[0], patch[1])
     class_tokens, registers = _prefix(tensors)
-    base = number("rope_temperature", model_args.get("rope_temperature", ROTARY), positive=True)
+    rope = is_rope(architecture)
+    given = model_args.get("rope_temperature", ROPE_BASE if rope else ROTARY)
+    base = number("rope_temperature", given, positive=True)
     shape = ViTConfig(
         width,
         depth,
@@ -237,9 +266,20 @@ def _shape(
         class_tokens=class_tokens,
         norm_pre="norm_pre.weight" in tensors,
         attention_pool="attn_pool.latent" in tensors,
-        rotary=0.0 if "pos_embed" in tensors else base,
+        rotary=base if rope or "pos_embed" not in tensors else 0.0,
+        rotary_table=rope and "pos_embed" in tensors,
+        rotary_span=_span(model_args) if rope else 0.0,
     )
     return shape, notes
+
+
+def _span(model_args: Mapping[str, Any]) -> float:
+    """Return the span of timm's own rotary positions: the patches across at the trained size."""
+    reference = pair("ref_feat_shape", model_args.get("ref_feat_shape", (int(ROPE_SPAN), int(ROPE_SPAN))))
+    if reference[0] != reference[1]:
+        got, expected = f"{reference[0]} × {reference[1]}", "a square"
+        raise OptionError("ref_feat_shape", got=got, expected=expected, do="choose another model")
+    return float(reference[0])
 
 
 def _inputs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -38,6 +39,9 @@ TANH = (
 # Parts of names of architectures with rotary or relative positions that kakera does not compute.
 OTHER_POSITIONS = ("_rope_", "eva02", "vit_pe_", "relpos", "rpn")
 ROTARY = 100.0  # base of DINOv3's rotary positions
+# timm's own ViTs with rotary positions and EVA-02: their base, and the patches across at the trained size.
+ROPE = re.compile(r"vit_[a-z]+_patch\d+_rope_reg\d+_gap_\d+|eva02_[a-z]+_patch\d+_\d+")
+ROPE_BASE, ROPE_SPAN = 10_000.0, 16.0
 # Options of timm that change what a model computes but none of its tensors, with the values that kakera has.
 KNOWN_VALUES: dict[str, tuple[Any, ...]] = {
     "norm_layer": (None, "layernorm", "layernormfp32"),
@@ -48,7 +52,26 @@ KNOWN_VALUES: dict[str, tuple[Any, ...]] = {
     "use_rot_pos_emb": (True,),
     "use_post_norm": (False,),
 }
+ROPE_VALUES: dict[str, tuple[Any, ...]] = {
+    **KNOWN_VALUES,
+    "rope_type": ("cat",),
+    "rope_rotate_half": (False,),
+    "attn_type": ("eva",),
+    "use_pre_transformer_norm": (False,),
+    "scale_attn_inner": (False,),
+}
 PREFIX_POOLED = ("test_vit3",)  # architectures that pool registers beside the patches
+
+
+def is_rope(architecture: str) -> bool:
+    """Return True for the name of EVA-02, or of one of timm's own ViTs with rotary positions.
+
+    Example:
+
+        >>> is_rope("vit_base_patch16_rope_reg1_gap_256"), is_rope("vit_base_patch16_rope_224")
+        (True, False)
+    """
+    return ROPE.fullmatch(architecture) is not None
 
 
 def heads_of(width: int, architecture: str = "") -> int:
@@ -101,7 +124,8 @@ def require_known_args(
 
         >>> require_known_args({"rope_type": "dinov3", "num_heads": 3}, "vit_small_patch16_dinov3", ())
     """
-    for name, known in KNOWN_VALUES.items():
+    values = ROPE_VALUES if is_rope(architecture) else KNOWN_VALUES
+    for name, known in values.items():
         if model_args.get(name, known[0]) not in known:
             expected = " or ".join(str(value) for value in known if value is not None)
             raise OptionError(name, got=str(model_args[name]), expected=expected, do="choose another model")
@@ -130,4 +154,6 @@ def epsilon_of(
         return 1e-6
     named = "_clip_" in architecture and not architecture.startswith("eva")
     clip = named or (not architecture and "norm_pre.weight" in tensors)
+    if is_rope(architecture):
+        return 1e-6
     return 1e-5 if clip or "dinov3" in architecture or ("pos_embed" not in tensors and tensors) else 1e-6

@@ -55,7 +55,7 @@ def files(saved: Pretrained) -> dict[str, bytes]:
     if distilled or (saved.encoder.config.registers and not _apart(saved)):
         tensors = prefix_tokens.with_rows(tensors, ours)
     elif _apart(saved):
-        tensors[f"{ours}positions"] = tensors[f"{ours}positions"][1:]
+        tensors[f"{ours}positions"] = tensors[f"{ours}positions"][saved.encoder.config.class_tokens :]
     if distilled:
         tensors = prefix_tokens.split_heads(tensors)
     patch = saved.encoder.config.patch
@@ -195,11 +195,11 @@ def _distilled(saved: Pretrained) -> bool:
 
 
 def _apart(saved: Pretrained) -> bool:
-    """Return True if the model has registers and its class token has no position embedding."""
+    """Return True if the model has registers and no class token with a position embedding."""
     encoder = saved.encoder
     if encoder.positions is None or not encoder.config.registers or _distilled(saved):
         return False
-    return not bool(encoder.positions[0].any())
+    return not (encoder.config.class_tokens and bool(encoder.positions[0].any()))
 
 
 def _require_expressible(saved: Pretrained) -> None:
@@ -209,6 +209,8 @@ def _require_expressible(saved: Pretrained) -> None:
     if model.reconstructs:
         _refuse("a masked autoencoder (--encoder converts only its encoder)")
     shape = saved.encoder.config
+    if shape.patch_width or not (shape.has_table or shape.rotary):
+        _refuse("positions along the sequence of patches (BEATs)")
     if shape.rotary:
         _refuse("rotary positions (DINOv3)")
     if shape.block.norm == "post" or not shape.final_norm:

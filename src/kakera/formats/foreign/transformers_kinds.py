@@ -109,6 +109,8 @@ def _likely(saved: Pretrained) -> Kind:
 
 
 def _require_known_parts(shape: ViTConfig) -> None:
+    if shape.patch_width or not (shape.has_table or shape.rotary):
+        _refuse("an encoder with positions along the sequence of patches (BEATs)")
     if shape.norm_pre:
         _refuse("an encoder with a norm before its layers (CLIP)")
     if shape.block.norm == "post" or not shape.final_norm:
