@@ -18,7 +18,7 @@ from kakera.retrieval.index import ROWS, Index, IndexInfo, checked, damaged
 from kakera.storage import whole_file
 
 NPZ, PARQUET = ".npz", (".parquet", ".pq")
-KEY = "kakera"  # of the description, in the metadata of both formats
+KEY, CRC = "kakera", "kakera.crc"  # of the description in both formats, and of the checksum in Parquet
 GROUP = 65_536  # rows of a row group of Parquet
 
 
@@ -90,20 +90,29 @@ def read_arrays(path: Path, leave: str = "") -> tuple[dict[str, NDArray[Any]], A
     The array `leave` is not read. See `write_file`.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if KEY not in file:
+        with path.open("rb") as file, zipfile.ZipFile(file) as whole:
+            names = [name.removesuffix(".npy") for name in whole.namelist()]
+            if KEY not in names:
                 raise DataError(str(path), got="arrays without description", expected="an index", do=EMBED)
-            arrays = {name: file[name] for name in file.files if name != leave}
+            arrays = {name: _array(whole, name) for name in names if name != leave}
         return arrays, json.loads(str(arrays.pop(KEY)))
     except DataError:
         raise
     except OSError as error:
-        if error.errno is None:  # numpy cannot tell what it is
-            raise DataError(str(path), got="another kind of file", expected="an index", do=EMBED) from error
         got = (error.strerror or str(error)).lower()
         raise DataError(str(path), got=got, expected="an index", do="check the path") from error
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+    except zipfile.BadZipFile as error:
+        if zipfile.is_zipfile(path):
+            raise damaged(str(path), str(error)) from error
+        got = "another kind of file, or one that is cut off"
+        raise DataError(str(path), got=got, expected="an index", do=EMBED) from error
+    except Exception as error:  # zipfile and numpy raise errors of many types for damaged bytes
         raise damaged(str(path), str(error).splitlines()[0] if str(error) else "it is cut off") from error
+
+
+def _array(whole: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    with whole.open(f"{name}.npy") as part:
+        return np.lib.format.read_array(part, allow_pickle=False)
 
 
 EMBED = "write one with kakera embed DATA --init-from ENCODER --out INDEX"
@@ -143,14 +152,17 @@ def _write_parquet(file: BinaryIO, index: Index, arrow: Any, parquet: Any) -> No
             columns[name] = arrow.array(values, mask=np.isnan(values) if values.dtype.kind == "f" else None)
     flat = arrow.array(index.vectors.reshape(-1))
     columns["vector"] = arrow.FixedSizeListArray.from_arrays(flat, width)
-    table = arrow.table(columns).replace_schema_metadata({KEY: json.dumps(index.info.to_json())})
+    content = json.dumps(index.info.to_json())
+    metadata = {KEY: content, CRC: str(_checksum(index, content))}
+    table = arrow.table(columns).replace_schema_metadata(metadata)
     parquet.write_table(table, file, row_group_size=GROUP, write_page_checksum=True)
 
 
 def _read_parquet(path: Path, arrow: Any, parquet: Any) -> Index:
     try:
         table = parquet.read_table(path, page_checksum_verification=True)
-        content = (table.schema.metadata or {}).get(KEY.encode())
+        metadata = table.schema.metadata or {}
+        content, checksum = metadata.get(KEY.encode()), metadata.get(CRC.encode(), b"").decode()
         if content is None:
             raise DataError(str(path), got="a table without description", expected="an index", do=EMBED)
         info = IndexInfo.from_json(json.loads(content), str(path))
@@ -164,7 +176,20 @@ def _read_parquet(path: Path, arrow: Any, parquet: Any) -> Index:
         raise damaged(str(path), str(error).splitlines()[0][:120]) from error
     if info.pool == "patches":
         arrays["vector"] = arrays["vector"].reshape(len(arrays["file"]), info.grid[0] * info.grid[1], -1)
-    return index_of(info, arrays, str(path))
+    found = index_of(info, arrays, str(path))
+    if str(_checksum(found, content.decode(errors="replace"))) != checksum:
+        raise damaged(str(path), "its content does not match its checksum")
+    return found
+
+
+def _checksum(index: Index, content: str) -> int:
+    """Return the CRC-32 of the description and all columns; Parquet has none for its own description."""
+    found = zlib.crc32(content.encode())
+    for values in (*(index.rows[name] for name in ROWS), index.vectors):
+        text = values.dtype.kind == "U"
+        part = "\0".join(map(printable, values.tolist())).encode() if text else np.ascontiguousarray(values)
+        found = zlib.crc32(part, found)
+    return found
 
 
 def _column(column: Any, name: str) -> NDArray[Any]:

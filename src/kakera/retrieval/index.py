@@ -36,7 +36,7 @@ class IndexInfo:
     init_from: str
     """The run or the name that the encoder was loaded from."""
     data: str
-    """The data set, as it was passed."""
+    """The data set, as it was passed; "" for one in memory."""
     folder: str
     """The working folder of the command, which relative paths start from."""
     kind: str

@@ -86,7 +86,7 @@ def open_index_setup(
     info = IndexInfo(
         encoder.digest(),
         str(start.resolve()) if start.exists() else str(init_from),
-        data.name if isinstance(data, Dataset) else str(data),
+        "" if isinstance(data, Dataset) else str(data),
         str(Path.cwd()),
         dataset.kind,
         chosen,

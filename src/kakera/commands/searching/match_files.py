@@ -43,7 +43,7 @@ class MatchFiles:
         if name not in self._states:
             found = self._file(name)
             if found is None:
-                self._states[name] = GONE
+                self._states[name] = GONE if self.index.info.data else ""  # data in memory: unknown
             else:
                 same = file_keys(found)[0] == self.index.rows["key"][row].tobytes()
                 self._states[name] = "" if same else CHANGED
@@ -74,6 +74,8 @@ class MatchFiles:
     def _of_data(self, name: str) -> Dataset | None:
         """Return a member of shards, of arrays or of a table, which has no file of its own."""
         info = self.index.info
+        if not info.data and self._whole is None:
+            return None
         place = Path(info.folder, info.data)
         source = info.data if not place.exists() or Path.cwd() == Path(info.folder) else str(place)
         if self._numbers is None:
