@@ -236,7 +236,9 @@ def test_a_killed_run_goes_on(here: Path) -> None:
         "from kakera.commands.build_index import build_index\n"
         "build_index('pictures', init_from='encoder', out='index', tokens=True)\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": str(ROOT / "src")})
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    )
     deadline = time.monotonic() + 60
     while len([*Path("index/vectors").glob("*.npz")]) < 3 and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -257,7 +259,9 @@ def test_a_damaged_block_is_named_and_computed_again(here: Path, capsys: pytest.
     content = bytearray(block.read_bytes())
     content[len(content) // 2] ^= 1
     block.write_bytes(content)
-    with pytest.raises(DataError, match="missing or damaged file .*; run the same kakera embed command again"):
+    with pytest.raises(
+        DataError, match="missing or damaged file .*; run the same kakera embed command again"
+    ):
         open_index("index")
     build_index("pictures", init_from="encoder", out="index", tokens=True)
     assert f"index: {block} is damaged; its vectors are computed again" in capsys.readouterr().err
@@ -324,7 +328,12 @@ def test_what_cannot_be_embedded_is_refused_in_one_line(here: Path) -> None:
         ("empty", {}, DataError, "empty: got no "),
         ("nowhere", {}, DataError, "nowhere: got no such file or folder"),
         ("pictures", {"init_from": "nowhere"}, RunError, "nowhere: got"),
-        ("pictures", {"out": "notes"}, OptionError, "got notes, a folder with other files, expected an index"),
+        (
+            "pictures",
+            {"out": "notes"},
+            OptionError,
+            "got notes, a folder with other files, expected an index",
+        ),
         ("pictures", {"out": "i.csv"}, OptionError, r"got i\.csv, expected \.npz, \.parquet, or a folder"),
         ("pictures", {"out": "file"}, OptionError, "got file, a file, expected a folder"),
         ("pictures", {"pool": "sum"}, OptionError, "pool: got sum, expected auto, class"),
@@ -340,7 +349,9 @@ def test_what_cannot_be_embedded_is_refused_in_one_line(here: Path) -> None:
     assert not Path("i.npz").exists()
 
 
-def test_a_full_disk_is_one_line_and_leaves_the_old_index(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_one_line_and_leaves_the_old_index(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     build_index("pictures", init_from="encoder", out="index")
     build_index("pictures", init_from="encoder", out="i.npz")
     Image.new("RGB", (28, 28), "red").save("pictures/bag/new.png")
@@ -356,5 +367,3 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_index(here: Path, monkeypatc
         assert len(open_index(out)) == 10
         assert build_index("pictures", init_from="encoder", out=out).vectors == 11
         assert len(open_index(out)) == 11
-
-

@@ -81,7 +81,9 @@ def test_the_matches_are_the_neighbours_of_scikit_learn_without_the_query(out: s
     assert found.left_out == (("pictures/bag/3.png",), ("pictures/boot/0.png",))
 
 
-def test_the_query_is_left_out_by_its_content_wherever_it_lies_and_all_its_copies_are_named(here: Path) -> None:
+def test_the_query_is_left_out_by_its_content_wherever_it_lies_and_all_its_copies_are_named(
+    here: Path,
+) -> None:
     Path("pictures/boot/copy.png").write_bytes(Path("pictures/bag/0.png").read_bytes())
     Path("elsewhere.png").write_bytes(Path("pictures/bag/0.png").read_bytes())
     build_index("pictures", init_from="encoder", out="i.npz")
@@ -149,7 +151,9 @@ def test_a_region_follows_the_crop_of_a_large_picture(here: Path) -> None:
 
 
 def test_a_span_finds_the_moment_and_windows_that_overlap_it_are_left_out(ears: Path) -> None:
-    long = np.concatenate([tone(300, WINDOW), tone(1900, WINDOW, 1), tone(300, WINDOW, 2), tone(1900, WINDOW, 3)])
+    long = np.concatenate(
+        [tone(300, WINDOW), tone(1900, WINDOW, 1), tone(300, WINDOW, 2), tone(1900, WINDOW, 3)]
+    )
     Path("songs/low/long.wav").write_bytes(wav(long[:, None], RATE, "FLOAT"))
     build_index("songs", init_from="ears", out="i.npz", windows=True)
     found = search("i.npz", f"songs/low/long.wav:{WINDOW}-{2 * WINDOW}", top=1)
@@ -199,7 +203,9 @@ def test_it_works_from_another_folder_and_with_a_moved_encoder(
     Path("../encoder").rename("../moved")
     with pytest.raises(RunError, match="encoder: got"):
         search("../i.npz", "../pictures/bag/0.png")
-    assert [m.file for m in search("../i.npz", "../pictures/bag/0.png", init_from="../moved").matches[0]] == expected
+    assert [
+        m.file for m in search("../i.npz", "../pictures/bag/0.png", init_from="../moved").matches[0]
+    ] == expected
 
 
 def test_members_of_arrays_are_found_and_shown(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -235,16 +241,36 @@ def test_what_cannot_be_searched_is_refused_in_one_line(ears: Path) -> None:
         (lambda: search("i.npz", query, top=0), OptionError, "top: got 0, expected 1 or more"),
         (lambda: search("i.npz", query, init_from="other"), DataError, "got other, whose weights are others"),
         (lambda: search("i.npz", query, region=(0, 0, 4, 4)), OptionError, "got an index of pool class"),
-        (lambda: search("mean.npz", query, region=(0, 0, 0, 4)), OptionError, "in a picture of 28 x 28 pixels"),
-        (lambda: search("mean.npz", query, region=(20, 0, 9, 4)), OptionError, "in a picture of 28 x 28 pixels"),
+        (
+            lambda: search("mean.npz", query, region=(0, 0, 0, 4)),
+            OptionError,
+            "in a picture of 28 x 28 pixels",
+        ),
+        (
+            lambda: search("mean.npz", query, region=(20, 0, 9, 4)),
+            OptionError,
+            "in a picture of 28 x 28 pixels",
+        ),
         (lambda: search("mean.npz", query, region=(np.nan, 0, 9, 4)), OptionError, "in a picture of 28 x 28"),
-        (lambda: search("mean.npz", [query] * 2, region=(0, 0, 4, 4)), OptionError, "got 2 queries, expected one"),
+        (
+            lambda: search("mean.npz", [query] * 2, region=(0, 0, 4, 4)),
+            OptionError,
+            "got 2 queries, expected one",
+        ),
         (lambda: search("s.npz", "songs/low/0.wav", region=(0, 0, 4, 4)), OptionError, "got recordings"),
         (lambda: search("s.npz", "songs/low/0.wav:2-1"), OptionError, "with an end after the start"),
         (lambda: search("i.npz", "empty"), DataError, "empty: got no picture"),
         (lambda: search("i.npz", []), DataError, "queries: got none, expected at least one file"),
-        (lambda: search("nowhere", query), DataError, "nowhere: got no such file or folder, expected an index"),
-        (lambda: search("pictures", query), DataError, r"got a folder without index\.json, expected an index"),
+        (
+            lambda: search("nowhere", query),
+            DataError,
+            "nowhere: got no such file or folder, expected an index",
+        ),
+        (
+            lambda: search("pictures", query),
+            DataError,
+            r"got a folder without index\.json, expected an index",
+        ),
     ]
     for call, kind, words in cases:
         with pytest.raises(kind, match=words) as caught:

@@ -83,9 +83,7 @@ def test_a_vector_of_zeros_has_a_cosine_of_0_with_all() -> None:
 
 
 @settings(max_examples=40)
-@given(
-    st.integers(1, 60), st.integers(1, 4), st.integers(1, 8), st.integers(1, 9), st.integers(0, 1000)
-)
+@given(st.integers(1, 60), st.integers(1, 4), st.integers(1, 8), st.integers(1, 9), st.integers(0, 1000))
 def test_few_values_with_many_ties_are_sorted_as_by_numpy(
     rows: int, queries: int, count: int, block: int, seed: int
 ) -> None:
@@ -99,4 +97,6 @@ def test_few_values_with_many_ties_are_sorted_as_by_numpy(
         exact.BLOCK, exact.FIRST = before
     order = np.argsort(-(asked @ vectors.T), axis=1, kind="stable")[:, :count]
     np.testing.assert_array_equal(items[:, : order.shape[1]], order)
-    np.testing.assert_array_equal(cosines[:, : order.shape[1]], np.take_along_axis(asked @ vectors.T, order, 1))
+    np.testing.assert_array_equal(
+        cosines[:, : order.shape[1]], np.take_along_axis(asked @ vectors.T, order, 1)
+    )

@@ -11,8 +11,13 @@ from kakera.option_fields import AUTO
 
 
 def run(words: Sequence[str]) -> int:
-    """Write or update the index and print what has changed; return 2 if a file is unreadable."""
-    parser = Arguments("embed", "Write the embedding vectors of pictures or recordings as an index for search.")
+    """Write or update the index and print what has changed; return 2 if a file is unreadable.
+
+    Raises OptionError.
+    """
+    parser = Arguments(
+        "embed", "Write the embedding vectors of pictures or recordings as an index for search."
+    )
     parser.add_argument("data", metavar="DATA", help="a folder, a table, shards, or any other data set")
     parser.add_argument(
         "--init-from",
@@ -24,8 +29,8 @@ def run(words: Sequence[str]) -> int:
     writing.add_argument(
         "--out",
         metavar="INDEX",
-        help="the index: an .npz file, a .parquet file, or a folder, which is fastest to update; an index that "
-        "exists is updated",
+        help="the index: an .npz file, a .parquet file, or a folder, which is fastest to update; an existing "
+        "index is updated",
     )
     vectors = parser.group("vectors")
     vectors.add_argument(

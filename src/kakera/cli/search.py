@@ -16,11 +16,27 @@ from kakera.option_fields import AUTO
 if TYPE_CHECKING:
     from kakera.commands.search import Match, SearchResult
 
-FIELDS = ("query", "rank", "file", "part", "label", "cosine", "start", "end", "patch_row", "patch_column", "state")
+MANY = 5  # queries above which those in the index are counted, not named
+FIELDS = (
+    "query",
+    "rank",
+    "file",
+    "part",
+    "label",
+    "cosine",
+    "start",
+    "end",
+    "patch_row",
+    "patch_column",
+    "state",
+)
 
 
 def run(words: Sequence[str]) -> int:
-    """Print the matches of each query; return 2 if a query is unreadable, after the matches of the others."""
+    """Print the matches of each query; return 2 if a query is unreadable, after the matches of the others.
+
+    Raises OptionError.
+    """
     parser = Arguments("search", "Find the files of an index that are most like a picture or a recording.")
     parser.add_argument("index", metavar="INDEX", help="an index of kakera embed: a folder, .npz or .parquet")
     parser.add_argument(
@@ -52,7 +68,10 @@ def run(words: Sequence[str]) -> int:
     writing.add_argument("--json", action="store_true", default=False, help="print JSON")
     writing.add_argument("--csv", action="store_true", default=False, help="print CSV")
     writing.add_argument(
-        "--html", default="", metavar="PAGE", help="also write a page with the pictures, and the patches that agree"
+        "--html",
+        default="",
+        metavar="PAGE",
+        help="also write a page with the pictures, and the patches that agree",
     )
     given = parser.parse_args(words)
     if given.json and given.csv:
@@ -122,8 +141,11 @@ def _row(match: Match, *, sounds: bool, patches: bool) -> tuple[str, ...]:
 def _remarks(found: SearchResult, matches: Sequence[Match]) -> list[str]:
     """Return lines about files that are left out, have changed, or cannot be read."""
     lines = list[str]()
-    for name, same in zip(found.queries, found.left_out, strict=True):
-        if same:
+    left = [(name, same) for name, same in zip(found.queries, found.left_out, strict=True) if same]
+    if len(left) > MANY:
+        lines.append(f"{len(left):,} queries are in the index, left out; --include-query shows them")
+    else:
+        for name, same in left:
             others = ", ".join(same[:3]) + (f" and {len(same) - 3:,} more" if len(same) > 3 else "")
             lines.append(f"{name}: in the index as {others}, left out; --include-query shows it")
     states = {match.file: match.state for match in matches if match.state}

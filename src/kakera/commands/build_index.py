@@ -57,7 +57,7 @@ class BuiltIndex:
     """The number of files whose vectors were not stored anywhere."""
     unreadable: tuple[UnreadableFileError, ...]
     changes: tuple[str, ...]
-    """What changed since the last run, in words; empty for a new index."""
+    """The changes since the last run, in words; empty for a new index."""
 
     def lines(self) -> list[str]:
         """Return the result in one line."""
@@ -179,5 +179,3 @@ def _remove(work: Path) -> None:
                     if each.is_file() and (each.suffix == ".npz" or each.name == LOCK):
                         each.unlink()
                 place.rmdir()
-
-

@@ -45,7 +45,7 @@ class Match:
     patch: tuple[int, int] | None = None
     """Row and column of the best patch, from 1 on; None in an index without patch tokens."""
     state: str = ""
-    """What happened to the file since it was embedded; "" if nothing."""
+    """A change of the file since it was embedded, in words; "" for none."""
     row: int = -1
     """Its row in the index."""
 
@@ -83,7 +83,7 @@ def search(
     include_query: bool = False,
     device: str = "auto",
 ) -> SearchResult:
-    """Find the files of an index that are most like each query, by the cosine of their vectors.
+    """Search an index for the files that are most like each query, by the cosine of their vectors.
 
     `index` is a result of `build_index`. `queries` are as in `predict`; for recordings, "FILE:1.5-3.0" is a
     span in seconds. `init_from` is the encoder, if it is no longer where the index was made. `region` is
@@ -113,7 +113,7 @@ def search(
     encoder = encoder_of_index(found, init_from)
     opened = open_queries(queries, encoder, found.info, region, device=device)
     same = [_same(found, opened, number) for number in range(len(opened.vectors))]
-    vectors, starts, patches = found.flat()
+    vectors, starts, patches = found.all_vectors()
     hidden = () if include_query else same
     items, cosines, rows = nearest(
         unit_length(vectors), unit_length(opened.vectors), top, hidden=hidden, starts=starts

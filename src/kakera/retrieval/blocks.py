@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import zipfile
 import zlib
@@ -16,8 +17,8 @@ from numpy.typing import NDArray
 
 from kakera.data.preload.cache import print_line
 from kakera.errors import DataError
-from kakera.retrieval.index import Index
 from kakera.retrieval.files import NPZ, read_arrays, write_arrays
+from kakera.retrieval.index import Index
 from kakera.storage import whole_file
 
 FIELDS = ("key", "start", "end", "columns")
@@ -140,7 +141,7 @@ class Blocks:
             return
         changes = np.flatnonzero((block.key[1:] != block.key[:-1]).any(axis=1)) + 1
         edges = [0, *changes.tolist(), len(block)]
-        for first, last in zip(edges, edges[1:], strict=False):
+        for first, last in itertools.pairwise(edges):
             self._places.setdefault(block.key[first].tobytes(), (number, first, last))
 
     def known(self, keys: Keys) -> NDArray[np.bool_]:
@@ -162,7 +163,7 @@ class Blocks:
         return own, block, first + inside
 
     def gather(self, name: str, block: NDArray[np.int64], row: NDArray[np.int64]) -> NDArray[Any]:
-        """Return a field of the blocks, or "vectors", at these places. Raises DataError for a damaged file."""
+        """Return a field of the blocks, or "vectors", at these places. Raises DataError for damage."""
         found: NDArray[Any] | None = None
         for number in np.unique(block).tolist():
             values = getattr(self.blocks[number], name)
@@ -179,7 +180,10 @@ def block_of(index: Index) -> Block:
     See `Blocks`.
     """
     rows = index.rows
-    parts = [rows["key"], *(np.ascontiguousarray(rows[name])[:, None].view(np.uint8) for name in ("start", "end"))]
+    parts = [
+        rows["key"],
+        *(np.ascontiguousarray(rows[name])[:, None].view(np.uint8) for name in ("start", "end")),
+    ]
     together = np.concatenate(parts, axis=1)
     _, first = np.unique(together.view(f"V{together.shape[1]}")[:, 0], return_index=True)
     order = first[np.lexsort((rows["start"][first], *rows["key"][first].T[::-1]))]
@@ -188,7 +192,9 @@ def block_of(index: Index) -> Block:
 
 def _nothing() -> Block:
     return Block(
-        np.zeros((0, 16), np.uint8), np.zeros(0), np.zeros(0), np.zeros(0, np.int32), np.zeros((0, 1), np.float32)
+        np.zeros((0, 16), np.uint8),
+        np.zeros(0),
+        np.zeros(0),
+        np.zeros(0, np.int32),
+        np.zeros((0, 1), np.float32),
     )
-
-

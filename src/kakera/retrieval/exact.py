@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,7 +24,9 @@ def unit_length(vectors: NDArray[Any]) -> Vectors:
         [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
     """
     found = np.array(vectors, np.float32)
-    for first in range(0, len(found), BLOCK):  # a copy of all of them in float64 would take three times as much
+    for first in range(
+        0, len(found), BLOCK
+    ):  # a copy of all of them in float64 would take three times as much
         part = found[first : first + BLOCK]
         lengths = np.sqrt(np.einsum("nd,nd->n", part, part, dtype=np.float64))
         part /= np.where(lengths == 0, 1.0, lengths).astype(np.float32)[:, None]
@@ -63,9 +66,7 @@ def nearest(
             scores = queries @ vectors[first:last].T
         else:
             begin, end = int(starts[first]), len(vectors) if last == items else int(starts[last])
-            scores = np.maximum.reduceat(
-                queries @ vectors[begin:end].T, starts[first:last] - begin, axis=1
-            )
+            scores = np.maximum.reduceat(queries @ vectors[begin:end].T, starts[first:last] - begin, axis=1)
         left_out.apply(scores, first)
         best.add(scores, first)
     found = best.items
@@ -83,7 +84,7 @@ def _blocks(
         steps = [0, *range(min(FIRST, wide), rows, wide)]
         edges = [*np.searchsorted(starts, steps, side="left").tolist(), items]
     edges = sorted(set(edges))
-    return list(zip(edges, edges[1:], strict=False))
+    return list(itertools.pairwise(edges))
 
 
 class _LeftOut:

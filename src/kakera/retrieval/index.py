@@ -132,7 +132,7 @@ class Index:
             vectors=self.vectors[rows],
         )
 
-    def flat(self) -> tuple[NDArray[np.float32], NDArray[np.int64] | None, NDArray[np.int64]]:
+    def all_vectors(self) -> tuple[NDArray[np.float32], NDArray[np.int64] | None, NDArray[np.int64]]:
         """Return all vectors (m, d), the first of each row (n,), and their patch numbers (m,) from 0 on.
 
         The second value is None if each row has one vector; the patch numbers are then 0.
@@ -173,7 +173,9 @@ def checked(index: Index, place: str) -> Index:
     """
     count, vectors = len(index), index.vectors
     shapes = {name: index.rows[name].shape[1:] for name in ROWS}
-    wrong = [name for name, shape in shapes.items() if shape != ((BYTES,) if name in ("key", "content") else ())]
+    wrong = [
+        name for name, shape in shapes.items() if shape != ((BYTES,) if name in ("key", "content") else ())
+    ]
     wrong += [name for name in ROWS if len(index.rows[name]) != count]
     dimensions = 3 if index.info.pool == PATCHES else 2
     patches = index.info.grid[0] * index.info.grid[1]
@@ -197,7 +199,7 @@ def damaged(place: str, reason: str) -> DataError:
     Example:
 
         >>> str(damaged("index.npz", "it is too short"))
-        'index.npz: got a damaged index (it is too short), expected a whole one; delete it and run kakera embed again'
+        'index.npz: got a damaged index (it is too short), expected a whole one; delete it and ...'
     """
     do = "delete it and run kakera embed again"
     return DataError(place, got=f"a damaged index ({reason})", expected="a whole one", do=do)

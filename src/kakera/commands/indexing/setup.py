@@ -146,12 +146,12 @@ def check_out(out: str | Path) -> Path:
         raise OptionError("out", got=f"{out}, a folder", expected="a file", do="choose another name")
     if path.is_file() and suffix not in (NPZ, *PARQUET):
         raise OptionError("out", got=f"{out}, a file", expected="a folder", do="choose another name")
-    if path.is_dir() and not ({each.name for each in path.iterdir()} <= KNOWN or (path / "index.json").exists()):
+    if path.is_dir() and not (
+        {each.name for each in path.iterdir()} <= KNOWN or (path / "index.json").exists()
+    ):
         got, expected = f"{out}, a folder with other files", "an index, or a new folder"
         raise OptionError("out", got=got, expected=expected, do="choose another folder")
     return path
-
-
 
 
 def labels_of(dataset: Dataset) -> list[str]:

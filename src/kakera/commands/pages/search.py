@@ -44,13 +44,17 @@ def write_search_page(path: str | Path, found: SearchResult, *, device: str = "a
         for number, (name, matches) in enumerate(zip(found.queries, found.matches, strict=True)):
             parts.append(heading(name))
             same = found.left_out[number]
-            parts += [note(f"Left out, because they have the content of the query: {', '.join(same)}.")] * bool(same)
+            parts += [
+                note(f"Left out, because they have the content of the query: {', '.join(same)}.")
+            ] * bool(same)
             parts.append(_section(saved, found, number, matches[:left], files))
             left -= len(matches[:left])
             if not left:
                 break
     many = sum(map(len, found.matches))
-    parts += [note(f"This page shows {MOST:,} of {many:,} matches; kakera search --csv lists all.")] * (many > MOST)
+    parts += [note(f"This page shows {MOST:,} of {many:,} matches; kakera search --csv lists all.")] * (
+        many > MOST
+    )
     write_atomically(Path(path), page("Search", *parts).encode())
     return min(many, MOST)
 
@@ -59,9 +63,10 @@ def _opening(found: SearchResult) -> str:
     info, sounds = found.index.info, found.index.info.kind == "recordings"
     things = "windows" if info.windows else info.kind
     text = (
-        f"The {things} with the most similar vectors (cosine), of {len(found.index):,} in {info.data or 'memory'}. "
-        "The map beside each match shows which of its patches agree with the query: each patch has its highest "
-        "cosine with a patch of the query, from dark (the lowest of all maps of a query) to light (1)."
+        f"The {things} with the most similar vectors (cosine), of {len(found.index):,} in "
+        f"{info.data or 'memory'}. The map beside each match shows which of its patches agree with the query: "
+        "each patch has its highest cosine with a patch of the query, from dark (the lowest of all maps of a "
+        "query) to light (1)."
     )
     return text + (" The player starts where the drawn window starts." if sounds else "")
 
@@ -132,7 +137,7 @@ def _begin(dataset: Dataset) -> float:
 
 
 def _drawn(saved: Pretrained, dataset: Dataset, start: float) -> NDArray[np.uint8]:
-    """Return what the model sees, uint8 (H, W, 3), enlarged to at least 160 pixels; of a recording a window."""
+    """Return what the model sees from `start` seconds on, uint8 (H, W, 3), enlarged to about 160 pixels."""
     looked = preview(dataset, FrontEnd.of(saved.model, saved.inputs), start)
     values = as_rgb(as_bytes(saved.inputs.to_unit(looked.pictures).clamp(0, 1))[0])
     width = looked.widths[0]

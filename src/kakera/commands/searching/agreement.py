@@ -1,4 +1,4 @@
-"""Which patches of a query and a match agree: cosines of their tokens after the final norm."""
+"""Agreement of the patches of a query and a match: cosines of their tokens after the final norm."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def patch_tokens(saved: Pretrained, dataset: Dataset) -> list[PatchTokens]:
         >>> from kakera.data.sources.files import open_files
         >>> inputs = InputSpec(1, 8, 8, (0.5,), (0.5,))
         >>> saved = Pretrained(ViT("nano", channels=1, image_size=8, seed=0), inputs)
-        >>> [found.tokens.shape for found in patch_tokens(saved, open_files(np.zeros((8, 8), np.uint8), inputs))]
+        >>> files = open_files(np.zeros((8, 8), np.uint8), inputs)
+        >>> [found.tokens.shape for found in patch_tokens(saved, files)]
         [(2, 2, 64)]
     """
     found = list[PatchTokens]()

@@ -52,7 +52,7 @@ class MatchFiles:
     def open(self, row: int, windows: int = 32) -> Dataset | None:
         """Return a data set of the picture, recording or window of a row; None if it is no longer there.
 
-        Of a recording it has at most so many windows.
+        A recording ends after so many windows.
         """
         found = self._file(str(self.index.rows["file"][row]))
         if found is None or found.sounds is None or self.spec.sound is None or not found.sounds.paths:

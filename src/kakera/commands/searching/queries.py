@@ -150,10 +150,12 @@ def region_of(dataset: Dataset, region: Sequence[float], info: IndexInfo) -> NDA
         raise OptionError("region", got=got, expected="an index of patch tokens or their mean", do=do)
     left, top, width, height = region
     tall, wide = dataset.pictures.read(0).shape[:2]
-    inside = 0 <= left and 0 <= top and left + width <= wide and top + height <= tall
+    inside = left >= 0 and top >= 0 and left + width <= wide and top + height <= tall
     if not (width > 0 and height > 0 and inside):
         expected = f"a rectangle in a picture of {wide} x {tall} pixels"
-        raise OptionError("region", got=",".join(f"{each:g}" for each in region), expected=expected, do=_REGION)
+        raise OptionError(
+            "region", got=",".join(f"{each:g}" for each in region), expected=expected, do=_REGION
+        )
     inputs = info.spec
     box = CenterCrop.of(inputs).box((tall, wide))
     down = _shares(top, top + height, box[1], box[3], inputs.height, info.grid[0])
@@ -161,7 +163,9 @@ def region_of(dataset: Dataset, region: Sequence[float], info: IndexInfo) -> NDA
     shares = (down[:, None] * right).reshape(-1)
     if not shares.max() > 0:
         expected = f"one in the part that the model sees: {_words(box)}"
-        raise OptionError("region", got=",".join(f"{each:g}" for each in region), expected=expected, do=_REGION)
+        raise OptionError(
+            "region", got=",".join(f"{each:g}" for each in region), expected=expected, do=_REGION
+        )
     chosen = shares >= HALF
     return chosen if chosen.any() else shares == shares.max()
 
