@@ -75,6 +75,7 @@ def write_arrays(file: BinaryIO, arrays: Mapping[str, NDArray[Any]], content: Ma
         >>> import io
         >>> file = io.BytesIO()
         >>> write_arrays(file, {"a": np.arange(3)}, {"format": 1})
+        >>> _ = file.seek(0)
         >>> np.load(file)["a"]
         array([0, 1, 2])
     """
@@ -127,15 +128,7 @@ def _pyarrow() -> tuple[Any, Any]:
 
 
 def require_parquet() -> None:
-    """Check that Parquet files can be written. Raises MissingExtraError.
-
-    Example:
-
-        >>> try:
-        ...     require_parquet()
-        ... except ImportError as error:
-        ...     print(type(error).__name__)
-    """
+    """Check that Parquet files can be written. Raises MissingExtraError. See `write_file`."""
     _pyarrow()
 
 

@@ -26,7 +26,8 @@ class IndexInfo:
 
     Example:
 
-        >>> info = IndexInfo("0f", "runs/mae", "pictures", "/home", "pictures", "class", False, {}, (4, 4))
+        >>> inputs = InputSpec(1, 8, 8, (0.5,), (0.5,)).to_json()
+        >>> info = IndexInfo("0f", "runs/mae", "a", "/home", "pictures", "class", False, inputs, (4, 4))
         >>> IndexInfo.from_json(info.to_json(), "index") == info
         True
     """

@@ -64,7 +64,7 @@ def _opening(found: SearchResult) -> str:
     things = "windows" if info.windows else info.kind
     text = (
         f"The {things} with the most similar vectors (cosine), of {len(found.index):,} in "
-        f"{info.data or 'memory'}. The map beside each match shows which of its patches agree with the query: "
+        f"{info.data or 'memory'}. The map beside each match shows which patches agree with the query: "
         "each patch has its highest cosine with a patch of the query, from dark (the lowest of all maps of a "
         "query) to light (1)."
     )
