@@ -161,7 +161,7 @@ def labels_of(dataset: Dataset) -> list[str]:
 
         >>> from kakera.data.sources.open import open_dataset
         >>> labels_of(open_dataset("demo").take([0]))
-        ['T-shirt/top']
+        ['Pullover']
     """
     labels, classes = dataset.labels, dataset.classes
     if labels is None:

@@ -28,8 +28,10 @@ class PatchTokens:
     """The start of the window in its recording, in seconds; 0 for a picture."""
 
 
-def patch_tokens(saved: Pretrained, dataset: Dataset) -> list[PatchTokens]:
-    """Return the patch tokens of a picture, or of each window of a recording. Raises UnreadableFileError.
+def patch_tokens(saved: Pretrained, dataset: Dataset, most: int = 32) -> list[PatchTokens]:
+    """Return the patch tokens of a picture, or of each of the first windows of a recording.
+
+    There are at most about `most` windows. Raises UnreadableFileError.
 
     Example:
 
@@ -49,6 +51,8 @@ def patch_tokens(saved: Pretrained, dataset: Dataset) -> list[PatchTokens]:
         for vectors, span, columns in zip(part.vectors, part.spans, part.columns.tolist(), strict=True):
             whole = vectors.reshape(grid.rows, grid.cols, -1)
             found.append(PatchTokens(whole[:, :columns], 0.0 if np.isnan(span[0]) else float(span[0])))
+        if len(found) >= most:
+            break
     return found
 
 
