@@ -17,24 +17,22 @@ from kakera.explain.mosaic import mosaic
 from kakera.retrieval.folder import open_index
 
 DOCS = Path(__file__).parents[1] / "docs" / "pictures"
-QUERIES = (
-    (9, (4, 4, 16, 8)),
-    (5, (12, 12, 12, 8)),
-)  # of the demo's ten: the handle of the bag, the sandal's strap
-TOP = 5
+QUERIES = ((8, (4, 0, 20, 12)), (5, (12, 12, 12, 8)), (9, (12, 0, 16, 16)))  # class, and region
+TOP = 4
 
 
 def draw(encoder: str, folder: Path) -> None:
     """Search for parts of the demo's pictures, and draw each query beside its matches and their maps."""
     place = folder / "index"
     try:
-        kakera.build_index("demo", init_from=encoder, out=place, tokens=True)
-        index, test = open_index(place), kakera.open_data("demo").part("test")
+        test = kakera.open_data("demo").part("test")
+        kakera.build_index(test, init_from=encoder, out=place, tokens=True)
+        index = open_index(place)
         rows = []
         for label, region in QUERIES:
             first = int(np.flatnonzero(test.labels == label)[0])
             found = kakera.search(index, test.take([first]), init_from=encoder, region=region, top=TOP)
-            query, matches = draw_matches(found, 0, found.matches[0], MatchFiles(index))
+            query, matches = draw_matches(found, 0, found.matches[0], MatchFiles(index, test))
             drawn = [each for each in matches if isinstance(each, MatchDrawing)]
             rows.append([query.tiles[0], *(tile for each in drawn for tile in each.tiles)])
         across = ["query", *(text for number in range(1, TOP + 1) for text in (f"match {number}", "agrees"))]
