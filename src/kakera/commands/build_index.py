@@ -61,7 +61,8 @@ class BuiltIndex:
 
     def lines(self) -> list[str]:
         """Return the result in one line."""
-        many = f"{self.vectors:,} vectors of {self.files:,} files, {self.computed:,} computed now"
+        vectors, files = "vector" + "s" * (self.vectors != 1), "file" + "s" * (self.files != 1)
+        many = f"{self.vectors:,} {vectors} of {self.files:,} {files}, {self.computed:,} computed now"
         return [f"{self.path}: {many}" + (f": {'; '.join(self.changes)}" if self.changes else "")]
 
 
