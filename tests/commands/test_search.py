@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,16 @@ def test_the_query_is_left_out_by_its_content_wherever_it_lies_and_all_its_copie
     assert len(with_it.matches[0]) == 13
     assert {match.file for match in with_it.matches[0][:2]} == set(found.left_out[0])
     assert with_it.matches[0][0].cosine == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1e20])
+def test_vectors_of_any_length_have_the_same_matches(scale: float, here: Path) -> None:
+    build_index("pictures", init_from="encoder", out="i.npz")
+    index = open_index("i.npz")
+    stretched = replace(index, vectors=index.vectors * np.float32(scale))
+    one, other = (search(each, "pictures/bag/0.png").matches[0] for each in (index, stretched))
+    assert [match.file for match in one] == [match.file for match in other]
+    np.testing.assert_allclose([m.cosine for m in one], [m.cosine for m in other], atol=1e-6)
 
 
 def test_a_picture_that_is_in_no_index_loses_nobody(here: Path) -> None:

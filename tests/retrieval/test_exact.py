@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
 from kakera.retrieval import exact
-from kakera.retrieval.exact import nearest, unit_length
+from kakera.retrieval.exact import lengths_of, nearest, unit_length
 
 
 def some(rows: int, width: int = 16, seed: int = 0) -> NDArray[np.float32]:
@@ -30,6 +30,8 @@ def test_the_neighbours_are_those_of_scikit_learn(block: int) -> None:
     np.testing.assert_array_equal(items, places)
     np.testing.assert_array_equal(rows, places)
     np.testing.assert_allclose(1 - cosines, distances, atol=1e-6)
+    lengths = lengths_of(vectors)  # without a copy of the vectors
+    np.testing.assert_array_equal(nearest(vectors, unit_length(queries), 5, lengths=lengths)[0], places)
 
 
 def test_of_equal_cosines_the_first_item_comes_first(block: int) -> None:
@@ -57,6 +59,10 @@ def test_an_item_of_several_vectors_has_the_cosine_of_its_best_one(block: int) -
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
     vectors, queries = unit_length(some(counts.sum())), unit_length(some(3, seed=1))
     items, cosines, rows = nearest(vectors, queries, 4, starts=starts)
+    stretched = vectors * np.random.default_rng(2).uniform(0.1, 9, (len(vectors), 1)).astype(np.float32)
+    same = nearest(stretched, queries, 4, starts=starts, lengths=lengths_of(stretched))
+    np.testing.assert_array_equal(same[0], items)
+    np.testing.assert_array_equal(same[2], rows)
     owner = np.repeat(np.arange(len(counts)), counts)
     scores = queries @ vectors.T
     best = np.stack([scores[:, owner == item].max(axis=1) for item in range(len(counts))], axis=1)
@@ -100,3 +106,10 @@ def test_few_values_with_many_ties_are_sorted_as_by_numpy(
     np.testing.assert_array_equal(
         cosines[:, : order.shape[1]], np.take_along_axis(asked @ vectors.T, order, 1)
     )
+
+
+@pytest.mark.parametrize("scale", [1e-25, 1e-12, 1.0, 1e12, 1e25])
+def test_the_length_of_a_vector_does_not_matter(scale: float) -> None:
+    vectors = some(20).astype(np.float64)
+    expected = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    np.testing.assert_allclose(unit_length((vectors * scale).astype(np.float32)), expected, atol=1e-6)

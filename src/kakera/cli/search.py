@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kakera.commands.search import Match, SearchResult
 
 MANY = 5  # queries above which those in the index are counted, not named
-FIELDS = (
+FIELDS: tuple[str, ...] = (
     "query",
     "rank",
     "file",

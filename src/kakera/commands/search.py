@@ -16,9 +16,11 @@ from kakera.data.sources.items import Files
 from kakera.errors import DataError, OptionError, UnreadableFileError
 from kakera.formats.tokens.encoder import FrozenEncoder, open_encoder
 from kakera.out_of_memory import memory_for
-from kakera.retrieval.exact import nearest, unit_length
+from kakera.retrieval.exact import lengths_of, nearest, unit_length
 from kakera.retrieval.folder import open_index
 from kakera.retrieval.index import PATCHES, Index
+
+LARGE = 1e15  # lengths of vectors up to which float32 suffices
 
 
 @dataclass(frozen=True)
@@ -115,8 +117,11 @@ def search(
     same = [_same(found, opened, number) for number in range(len(opened.vectors))]
     vectors, starts, patches = found.all_vectors()
     hidden = () if include_query else same
+    lengths = lengths_of(vectors)
+    if len(lengths) and not 1 / LARGE < float(lengths.min()) <= float(lengths.max()) < LARGE:
+        vectors, lengths = unit_length(vectors), None  # products with such numbers can overflow
     items, cosines, rows = nearest(
-        unit_length(vectors), unit_length(opened.vectors), top, hidden=hidden, starts=starts
+        vectors, unit_length(opened.vectors), top, hidden=hidden, starts=starts, lengths=lengths
     )
     files = MatchFiles(found)
     names = opened.dataset.pictures.names_between(0, len(opened.dataset))

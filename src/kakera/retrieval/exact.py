@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 BLOCK = 8192  # vectors that are compared with all queries at a time: their scores stay in the cache of a core
 FIRST = 512  # vectors of the first block: without a lowest score yet, all of them are sorted
+PART = 1024  # vectors that are divided by their lengths at a time
+TINY, HUGE = 1e-30, 1e30
 MOST = 1 << 22  # scores of a block at most, for many queries
 Vectors = NDArray[np.float32]
 
@@ -24,12 +26,28 @@ def unit_length(vectors: NDArray[Any]) -> Vectors:
         [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
     """
     found = np.array(vectors, np.float32)
-    for first in range(
-        0, len(found), BLOCK
-    ):  # a copy of all of them in float64 would take three times as much
-        part = found[first : first + BLOCK]
-        lengths = np.sqrt(np.einsum("nd,nd->n", part, part, dtype=np.float64))
-        part /= np.where(lengths == 0, 1.0, lengths).astype(np.float32)[:, None]
+    for first in range(0, len(found), PART):
+        part = found[first : first + PART]
+        part /= lengths_of(part)[:, None]
+    return found
+
+
+def lengths_of(vectors: Vectors) -> Vectors:
+    """Return the lengths of vectors (n, d), float32; 1 for a vector of zeros.
+
+    Example:
+
+        >>> lengths_of(np.array([[3, 4], [0, 0]], np.float32)).tolist()
+        [5.0, 1.0]
+    """
+    found = np.empty(len(vectors), np.float32)
+    for first in range(0, len(vectors), PART):
+        part = vectors[first : first + PART]
+        squares = np.einsum("nd,nd->n", part, part)
+        odd = ~((squares > TINY) & (squares < HUGE))  # squares of very small or large numbers need float64
+        lengths = np.sqrt(squares.astype(np.float64))
+        lengths[odd] = np.linalg.norm(part[odd].astype(np.float64), axis=1)
+        found[first : first + PART] = np.where(lengths == 0, 1.0, lengths)
     return found
 
 
@@ -40,12 +58,14 @@ def nearest(
     *,
     hidden: Sequence[NDArray[np.int64]] = (),
     starts: NDArray[np.int64] | None = None,
+    lengths: Vectors | None = None,
 ) -> tuple[NDArray[np.int64], Vectors, NDArray[np.int64]]:
     """Return the `count` items with the highest cosine for each query, best first.
 
-    `vectors` (n, d) and `queries` (q, d) have length 1, see `unit_length`. `hidden` has the items to leave
-    out for each query. `starts` (items,) are the first rows of the items, if an item has several vectors;
-    its score is then that of its best vector. By default each row is an item.
+    `vectors` (n, d) and `queries` (q, d) have length 1, see `unit_length`; or `lengths` (n,) are those of the
+    vectors, so that no copy of them is needed. `hidden` has the items to leave out for each query. `starts`
+    (items,) are the first rows of the items, if an item has several vectors; its score is then that of its
+    best vector. By default each row is an item.
 
     Return the items (q, count), their cosines (q, count), and their best rows (q, count). Where an index has
     fewer items, the rest is −1, with a cosine of −inf. Of equal cosines, the first item comes first.
@@ -61,16 +81,20 @@ def nearest(
     queries = np.ascontiguousarray(queries, np.float32)
     items = len(vectors) if starts is None else len(starts)
     left_out = _LeftOut(hidden, items)
+    scale = None if lengths is None else (1 / lengths).astype(np.float32)
     for first, last in _blocks(items, len(vectors), len(queries), starts):
-        if starts is None:
-            scores = queries @ vectors[first:last].T
-        else:
+        begin, end = first, last
+        if starts is not None:
             begin, end = int(starts[first]), len(vectors) if last == items else int(starts[last])
-            scores = np.maximum.reduceat(queries @ vectors[begin:end].T, starts[first:last] - begin, axis=1)
+        scores = queries @ vectors[begin:end].T
+        if scale is not None:
+            scores *= scale[begin:end]
+        if starts is not None:
+            scores = np.maximum.reduceat(scores, starts[first:last] - begin, axis=1)
         left_out.apply(scores, first)
         best.add(scores, first)
     found = best.items
-    return found, best.scores, found if starts is None else _rows(vectors, queries, found, starts)
+    return found, best.scores, found if starts is None else _rows(vectors, queries, found, starts, scale)
 
 
 def _blocks(
@@ -130,12 +154,17 @@ class _Best:
 
 
 def _rows(
-    vectors: Vectors, queries: Vectors, items: NDArray[np.int64], starts: NDArray[np.int64]
+    vectors: Vectors,
+    queries: Vectors,
+    items: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    scale: Vectors | None,
 ) -> NDArray[np.int64]:
     """Return the best row of each found item (q, count); −1 for none."""
     ends, found = np.append(starts[1:], len(vectors)), np.full(items.shape, -1, np.int64)
     for place, item in np.ndenumerate(items):
         if item >= 0:
-            begin = int(starts[item])
-            found[place] = begin + int(np.argmax(vectors[begin : ends[item]] @ queries[place[0]]))
+            begin, end = int(starts[item]), int(ends[item])
+            scores = vectors[begin:end] @ queries[place[0]]
+            found[place] = begin + int(np.argmax(scores if scale is None else scores * scale[begin:end]))
     return found

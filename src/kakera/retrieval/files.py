@@ -179,9 +179,10 @@ def _checksum(index: Index, content: str) -> int:
     """Return the CRC-32 of the description and all columns; Parquet has none for its own description."""
     found = zlib.crc32(content.encode())
     for values in (*(index.rows[name] for name in ROWS), index.vectors):
-        text = values.dtype.kind == "U"
-        part = "\0".join(map(printable, values.tolist())).encode() if text else np.ascontiguousarray(values)
-        found = zlib.crc32(part, found)
+        if values.dtype.kind == "U":
+            found = zlib.crc32("\0".join(map(printable, values.tolist())).encode(), found)
+        else:
+            found = zlib.crc32(np.ascontiguousarray(values).data, found)
     return found
 
 

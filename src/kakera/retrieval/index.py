@@ -17,7 +17,7 @@ FORMAT = 1  # of the stored index; raise it when its content changes
 PATCHES = "patches"  # the pool of an index of patch tokens
 ROWS = ("file", "part", "label", "start", "end", "columns", "key", "content")
 """The arrays of an index beside its vectors."""
-CELL = 256  # numbers of a row that are checked at a time
+CELL = 1024  # rows that are checked at a time
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,9 @@ class IndexInfo:
             if version != FORMAT:
                 got, do = f"an index of format {version}", "run kakera embed again"
                 raise DataError(place, got=got, expected=f"format {FORMAT}", do=do)
-            values = {name: content[name] for name in cls.__dataclass_fields__}
-            found = cls(**{**values, "grid": (int(values["grid"][0]), int(values["grid"][1]))})
+            values: dict[str, Any] = {name: content[name] for name in cls.__dataclass_fields__}
+            values["grid"] = int(values["grid"][0]), int(values["grid"][1])
+            found = cls(**values)
             _ = found.spec
         except (KeyError, TypeError, ValueError, IndexError) as error:
             if isinstance(error, DataError):
@@ -185,8 +186,10 @@ def checked(index: Index, place: str) -> Index:
     if dimensions == 3 and vectors.shape[1] != patches:
         raise damaged(place, "its arrays do not fit together")
     for first in range(0, count, CELL):
-        part = vectors[first : first + CELL].reshape(len(vectors[first : first + CELL]), -1)
-        finite = np.isfinite(part.sum(axis=1, dtype=np.float64))
+        part = vectors[first : first + CELL]
+        if np.isfinite(part.sum()):  # NaN and infinity pass into the sum, which is five times as fast
+            continue
+        finite = np.isfinite(part.reshape(len(part), -1)).all(axis=1)
         if not finite.all():
             name = index.rows["file"][first + int(np.argmin(finite))]
             got = f"vectors that are not finite ({name})"

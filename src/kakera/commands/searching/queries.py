@@ -84,7 +84,7 @@ def open_queries(
 
 def _opened(queries: Files, inputs: InputSpec) -> Dataset:
     """Return the queries as one data set. Raises DataError if there is none."""
-    given = [queries] if isinstance(queries, Dataset) else [*items(queries)]
+    given: list[Any] = [queries] if isinstance(queries, Dataset) else [*items(queries)]
     spans = {n: found for n, one in enumerate(given) if inputs.sound and (found := _span(one))}
     if not spans:
         dataset = open_files(given if len(given) != 1 else given[0], inputs)
