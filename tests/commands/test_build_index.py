@@ -166,6 +166,15 @@ def test_a_moved_file_and_a_new_label_need_no_vector(here: Path, computed: list[
     assert set(open_index("index").rows["label"]) == {"sack", "boot"}
 
 
+def test_an_update_from_another_folder_changes_nothing(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build_index("pictures", init_from="encoder", out="index")
+    Path("other").mkdir()
+    monkeypatch.chdir("other")
+    found = build_index("../pictures", init_from="../encoder", out="../index")
+    assert (found.computed, found.changes) == (0, ())
+    assert len(open_index("../index")) == 10
+
+
 def test_the_token_cache_is_that_of_fit(here: Path, computed: list[str]) -> None:
     import kakera
 

@@ -219,6 +219,22 @@ def test_it_works_from_another_folder_and_with_a_moved_encoder(
     ] == expected
 
 
+def test_spans_of_a_table_are_found_from_another_folder(ears: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [f"songs/low/4.wav,low,{start},{start + 0.3}" for start in (0.0, 0.3)]
+    Path("table.csv").write_text("\n".join(["file,label,start,end", *lines, "songs/high/4.wav,high,0,0.4"]))
+    build_index("table.csv", init_from="ears", out="i.npz")
+    Path("other").mkdir()
+    for place in (".", "other"):
+        monkeypatch.chdir(ears / place)
+        found = search(str(ears / "i.npz"), str(ears / "songs/low/0.wav"))
+        assert len(found.matches[0]) == 3
+        assert not [match for match in found.matches[0] if match.state]
+        assert write_search_page("page.html", found) == 3
+        assert Path("page.html").read_text().count("<audio") == 4
+    same = search(str(ears / "i.npz"), f"{ears}/songs/low/4.wav:0.05-0.25").left_out[0]
+    assert same == ("songs/low/4.wav[0–0.3 s]",)
+
+
 def test_members_of_arrays_are_found_and_shown(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (6, 28, 28, 3)).astype(np.uint8)

@@ -126,7 +126,7 @@ def build_index(
     if folder is None:
         _remove(work)
     names = setup.dataset.pictures.names_between(0, len(setup.dataset))
-    found = () if before is None else tuple(changes(before.rows, names, setup.keys))
+    found = () if before is None else tuple(changes(before.rows, before.info.folder, names, setup.keys))
     files = len(setup.dataset) - len(unreadable)
     return BuiltIndex(path, len(rows["file"]), files, computed, unreadable, found)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -190,20 +191,30 @@ def require_same(old: IndexInfo, new: IndexInfo, place: str) -> None:
         raise DataError(place, got=got, expected=f"one of {new.data}", do=do)
 
 
-def changes(old: Mapping[str, NDArray[Any]], files: list[str], keys: NDArray[np.uint8]) -> list[str]:
+def changes(
+    old: Mapping[str, NDArray[Any]], folder: str, files: list[str], keys: NDArray[np.uint8]
+) -> list[str]:
     """Return what changed since the old rows of an index, in words: new, changed and missing files.
+
+    `folder` is the working folder of the old names.
 
     Example:
 
         >>> from kakera.retrieval.index import empty_rows
-        >>> changes(empty_rows(1) | {"file": np.array(["a.png"])}, ["b.png"], np.zeros((1, 16), np.uint8))
+        >>> rows = empty_rows(1) | {"file": np.array(["a.png"])}
+        >>> changes(rows, ".", ["b.png"], np.zeros((1, 16), np.uint8))
         ['1 new', '1 no longer there, dropped (a.png)']
     """
-    before = dict(zip(old["file"].tolist(), map(bytes, old["key"]), strict=True))
-    now = dict(zip(files, map(bytes, keys), strict=True))
-    fresh = [name for name in now if name not in before]
-    other = [name for name, key in now.items() if name in before and before[name] != key]
-    gone = [name for name in before if name not in now]
+    before = {
+        os.path.normpath(Path(folder, name)): (name, bytes(key))
+        for name, key in zip(old["file"].tolist(), old["key"], strict=True)
+    }
+    now = {
+        os.path.normpath(Path.cwd() / name): (name, bytes(key)) for name, key in zip(files, keys, strict=True)
+    }
+    fresh = [name for place, (name, _) in now.items() if place not in before]
+    other = [name for place, (name, key) in now.items() if place in before and before[place][1] != key]
+    gone = [name for place, (name, _) in before.items() if place not in now]
     found = [f"{len(fresh):,} new"] if fresh else []
     found += [f"{len(other):,} changed, embedded again ({_some(other)})"] if other else []
     found += [f"{len(gone):,} no longer there, dropped ({_some(gone)})"] if gone else []

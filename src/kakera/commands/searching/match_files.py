@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,6 +88,10 @@ class MatchFiles:
                 whole = whole.with_channels(self.spec.channels)
             names = whole.pictures.names_between(0, len(whole))
             self._whole = whole
-            self._numbers = {each.removeprefix(source): number for number, each in enumerate(names)}
-        number = self._numbers.get(name.removeprefix(info.data))
+            self._numbers = {os.path.abspath(each): number for number, each in enumerate(names)}  # noqa: PTH100
+            self._numbers |= {each: number for number, each in enumerate(names)}
+        placed = os.path.normpath(
+            Path(info.folder, name)
+        )  # the names of a table start from the working folder
+        number = self._numbers.get(name, self._numbers.get(placed))
         return None if number is None or self._whole is None else self._whole.take(np.array([number]))
