@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from kakera.cli.main import main
 from kakera.commands.build_index import build_index
 from kakera.commands.embed import embed
 from kakera.commands.indexing import vectors as computing
@@ -308,6 +309,21 @@ def test_an_unreadable_file_is_named_and_the_others_are_there(here: Path) -> Non
         assert (found.vectors, found.files) == (10, 10)
 
 
+def test_names_that_are_no_text_are_shown_and_found(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    strange = os.fsencode("pictures/bag/") + b"caf\xe9.png"
+    Path(os.fsdecode(strange)).write_bytes(Path("pictures/bag/0.png").read_bytes())
+    Path("pictures/bag/0.png").unlink()
+    for out in ("index", "i.npz"):
+        build_index("pictures", init_from="encoder", out=out)
+        build_index("pictures", init_from="encoder", out=out)
+        words = ["search", out, "pictures/bag/1.png", "--top", "20"]
+        assert main([*words, "--html", "page.html"]) == 0
+        shown, error = capsys.readouterr()
+        assert "caf\\udce9.png" in shown
+        assert "no longer there" not in error
+        assert main([*words, "--json"]) == main([*words, "--csv"]) == 0
+
+
 def test_an_index_of_others_is_refused_and_stays(here: Path) -> None:
     Pretrained(
         ViT("nano", channels=3, image_size=28, seed=1), InputSpec(3, 28, 28, (0.5,) * 3, (0.5,) * 3)
@@ -374,5 +390,6 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_index(
             with pytest.raises(StorageError, match="got No space left on device, expected room to write"):
                 build_index("pictures", init_from="encoder", out=out)
         assert len(open_index(out)) == 10
+        assert not Path("i.npz.unfinished").exists()
         assert build_index("pictures", init_from="encoder", out=out).vectors == 11
         assert len(open_index(out)) == 11

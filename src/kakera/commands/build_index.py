@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,7 +113,7 @@ def build_index(
         require_same(old, setup.info, str(path))
     with storing(work):
         work.mkdir(parents=True, exist_ok=True)
-    with locked(work):
+    with _kept(work, folder is None), locked(work):
         blocks = Blocks(read_blocks(work / VECTORS, setup.settings))
         if before is not None and before.index is not None:
             blocks.add(block_of(before.index))
@@ -123,8 +124,9 @@ def build_index(
         else:
             values = blocks.gather("vectors", rows["block"], rows["row"])
             write_file(path, Index(setup.info, {name: rows[name] for name in ROWS}, values))
-    if folder is None:
-        _remove(work)
+            for block in blocks.blocks:
+                if block.path is not None:
+                    block.path.unlink(missing_ok=True)
     names = setup.dataset.pictures.names_between(0, len(setup.dataset))
     found = () if before is None else tuple(changes(before.rows, before.info.folder, names, setup.keys))
     files = len(setup.dataset) - len(unreadable)
@@ -171,12 +173,16 @@ def _rows(setup: IndexSetup, blocks: Blocks) -> dict[str, NDArray[Any]]:
     return {**found, "block": block, "row": row}
 
 
-def _remove(work: Path) -> None:
-    """Delete the folder of an unfinished index in one file, after the file is written."""
-    with storing(work):
-        for place in (work / VECTORS, work):
-            if place.is_dir():
-                for each in place.iterdir():
-                    if each.is_file() and (each.suffix == ".npz" or each.name == LOCK):
-                        each.unlink()
-                place.rmdir()
+@contextmanager
+def _kept(work: Path, temporary: bool) -> Generator[None]:
+    """Delete the folder of an unfinished index in one file at the end, unless it has vectors."""
+    try:
+        yield
+    finally:
+        if temporary:
+            with suppress(OSError):
+                (work / VECTORS).rmdir()
+            if not (work / VECTORS).exists():
+                with suppress(OSError):
+                    (work / LOCK).unlink()
+                    work.rmdir()

@@ -19,6 +19,7 @@ from kakera.retrieval.index import ROWS, Index, IndexInfo, checked, damaged
 from kakera.storage import storing, whole_file, write_atomically
 
 INDEX, VECTORS = "index.json", "vectors"
+SHIFT = 40  # bits of a row number
 WASTE, MANY, LARGE = 0.5, 64, 1 << 28
 """Unused share of the vectors, and number of blocks, above which they are written anew; bytes of a block."""
 
@@ -47,7 +48,7 @@ def write_folder(
     place, row = rows["block"], rows["row"]
     used = np.unique(place)
     total = sum(len(block) for block in blocks.blocks)
-    if len(used) > MANY or total * WASTE > len(np.unique(np.stack([place, row]), axis=1).T):
+    if len(used) > MANY or total * WASTE > len(np.unique(place << SHIFT | row)):
         blocks, place, row = _compact(blocks, place, row)
         used = np.unique(place)
     names = {
@@ -71,7 +72,8 @@ def _compact(
     blocks: Blocks, place: NDArray[np.int64], row: NDArray[np.int64]
 ) -> tuple[Blocks, NDArray[np.int64], NDArray[np.int64]]:
     """Return blocks in memory with only the used rows, and the places in them; equal rows are there once."""
-    pairs, inverse = np.unique(np.stack([place, row]), axis=1, return_inverse=True)
+    places, where = np.unique(place << SHIFT | row, return_inverse=True)
+    pairs = places >> SHIFT, places & ((1 << SHIFT) - 1)
     values = blocks.gather("vectors", *pairs)
     most = max(1, LARGE // max(1, values[:1].nbytes))
     fields = [blocks.gather(name, *pairs) for name in ("key", "start", "end", "columns")]
@@ -79,7 +81,6 @@ def _compact(
         Block(*(field[first : first + most] for field in fields), values=values[first : first + most])
         for first in range(0, len(values), most)
     ]
-    where = inverse.reshape(-1)
     return Blocks(parts), where // most, where % most
 
 
