@@ -82,11 +82,14 @@ def nearest(
     items = len(vectors) if starts is None else len(starts)
     left_out = _LeftOut(hidden, items)
     scale = None if lengths is None else (1 / lengths).astype(np.float32)
+    room = np.empty((len(queries), 0), np.float32)
     for first, last in _blocks(items, len(vectors), len(queries), starts):
         begin, end = first, last
         if starts is not None:
             begin, end = int(starts[first]), len(vectors) if last == items else int(starts[last])
-        scores = queries @ vectors[begin:end].T
+        if room.shape[1] != end - begin:  # most blocks are alike; new memory for each would cost more time
+            room = np.empty((len(queries), end - begin), np.float32)
+        scores = np.matmul(queries, vectors[begin:end].T, out=room)
         if scale is not None:
             scores *= scale[begin:end]
         if starts is not None:
