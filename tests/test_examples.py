@@ -23,6 +23,13 @@ def test_the_pictures_of_looking_inside(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[0] == "| rows apart | 0 | 1 | 2 | 3 | 4 | 8 | 10 | 14 | 27 |"
 
 
+def test_the_picture_of_a_search(tmp_path: Path) -> None:
+    mae, _, _ = three_runs(tmp_path)
+    done = warm.run(EXAMPLES / "search_pictures.py", mae, "--out", tmp_path / "out", what=warm.script)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["search.png"]
+
+
 def test_the_pictures_of_sound(tmp_path: Path) -> None:
     words = [EXAMPLES / "sound_pictures.py", "--count", "8", "--epochs", "0.1", "--out", tmp_path]
     done = warm.run(*words, what=warm.script)

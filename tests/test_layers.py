@@ -10,7 +10,7 @@ GROUND = {"errors", "grid", "inputs", "seeding", "storage", "progress", "duratio
 GROUND |= {"contention", "out_of_memory", "masking", "option_fields"}
 BASE = GROUND | {"sound"}
 FORMATS = BASE | {"model", "frontend", "data", "explain"}
-TRAINING = FORMATS | {"formats", "reports"}
+TRAINING = FORMATS | {"formats", "reports", "retrieval"}
 BELOW = {
     **dict.fromkeys(GROUND, GROUND),
     "sound": GROUND - {"inputs"},
@@ -21,6 +21,7 @@ BELOW = {
     "explain": BASE | {"model"},
     "formats": FORMATS,
     "reports": GROUND - {"inputs"},
+    "retrieval": FORMATS | {"formats"},
     "training": TRAINING,
     "commands": TRAINING | {"training"},
     "study": TRAINING | {"training", "commands"},

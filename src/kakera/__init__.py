@@ -1,10 +1,10 @@
 """kakera (かけら, fragment): Vision Transformers and masked autoencoders for pictures and sounds.
 
 Every subcommand of the command line is also a function: `demo`, `inspect`, `pretrain`, `finetune`, `fit`,
-`probe`, `predict`, `embed`, `explain_files`, `pack`, `serve`, `study_mask_ratio`, `study_data_size`,
-`study_encoders`, `convert`, `convert_int8`. `load` loads a model. `explain` contains the functions that show
-how a model works. `ViT`, `MAE`, `Classifier` and `ResNet` are PyTorch modules for your own training loop.
-`masking` contains the ways to hide patches. Each name is imported when it is first used.
+`probe`, `predict`, `embed`, `build_index`, `search`, `explain_files`, `pack`, `serve`, `study_mask_ratio`,
+`study_data_size`, `study_encoders`, `convert`, `convert_int8`. `load` loads a model. `explain` contains the
+functions that show how a model works. `ViT`, `MAE`, `Classifier` and `ResNet` are PyTorch modules for your
+own training loop. `masking` contains the ways to hide patches. Each name is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kakera import explain, masking
+    from kakera.commands.build_index import build_index
     from kakera.commands.convert_int8 import convert_int8
     from kakera.commands.demo import demo
     from kakera.commands.embed import embed
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from kakera.commands.predict import predict
     from kakera.commands.pretrain import pretrain
     from kakera.commands.probe import probe
+    from kakera.commands.search import search
     from kakera.data.checks.inspect import inspect_dataset as inspect
     from kakera.data.dataset import Dataset
     from kakera.data.packing.pack import pack
@@ -53,6 +55,7 @@ __all__ = [
     "ResNet",
     "ViT",
     "ViTConfig",
+    "build_index",
     "convert",
     "convert_int8",
     "demo",
@@ -69,6 +72,7 @@ __all__ = [
     "predict",
     "pretrain",
     "probe",
+    "search",
     "serve",
     "study_data_size",
     "study_encoders",
@@ -85,6 +89,7 @@ _PLACES = {
     "ResNet": "model.resnet.ResNet",
     "ViT": "model.vit.ViT",
     "ViTConfig": "model.configs.ViTConfig",
+    "build_index": "commands.build_index.build_index",
     "convert": "formats.convert.convert",
     "convert_int8": "commands.convert_int8.convert_int8",
     "demo": "commands.demo.demo",
@@ -101,6 +106,7 @@ _PLACES = {
     "predict": "commands.predict.predict",
     "pretrain": "commands.pretrain.pretrain",
     "probe": "commands.probe.probe",
+    "search": "commands.search.search",
     "serve": "web.server.serve",
     "study_data_size": "study.data_size.study.study_data_size",
     "study_encoders": "study.encoders.study.study_encoders",

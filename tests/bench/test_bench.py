@@ -57,6 +57,7 @@ def test_the_share_of_the_limit_is_told_where_products_are_the_limit(written: di
         "vit-step",
         "inference-1",
         "inference-16",
+        "search",
     }
     case = cases["mae-step"]
     reached = case["results"][OURS] * case["flops_of_one"] / written["flops_per_second"]

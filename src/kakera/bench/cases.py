@@ -12,6 +12,7 @@ from kakera.bench.loader import loader
 from kakera.bench.log_mel import clips
 from kakera.bench.memory import memory
 from kakera.bench.networks import inference, mae_step, vit_step
+from kakera.bench.search import search_vectors
 from kakera.bench.start import start
 from kakera.bench.where import GPU
 from kakera.errors import OptionError
@@ -76,6 +77,12 @@ CASES: dict[str, Case] = {
         {"clips": 16, "seconds": 10.0},
         {"clips": 1, "seconds": 0.5},
         one_core,
+    ),
+    "search": Case(
+        "exact search of 100 queries among 1 000 000 vectors of 384 numbers",
+        search_vectors,
+        {"vectors": 1_000_000, "width": 384, "queries": 100},
+        {"vectors": 1000, "width": 16, "queries": 5},
     ),
     "start": Case("start of kakera --help, compared with imports", start),
     "mae-memory": Case(

@@ -17,6 +17,8 @@ ENDED = {
     "probe": "only finished fine-tunings were saved, in --out; the same command starts again",
     "inspect": "nothing was written",
     "predict": "nothing was written",
+    "embed": "vectors of finished files are kept; the same command computes the others",
+    "search": "nothing was written",
     "explain": "the page was not written; the same command starts again",
     "convert": "nothing was written",
     "pack": "finished shards were saved; the same command writes the others",

@@ -47,6 +47,8 @@ class FrozenEncoder:
     """Licence of the weights, if known; see `Pretrained.license`."""
     resampling: str = "bicubic"
     """The method that resizes its position embeddings; see `Pretrained.resampling`."""
+    pool: PoolName | None = None
+    """The tokens that the head of its classifier reads; None without a head."""
 
     @property
     def width(self) -> int:
@@ -70,6 +72,18 @@ class FrozenEncoder:
             return ("class", "mean", "class and mean")
         return ("mean", "attention") if self.config["config"].get("attention_pool") else ("mean",)
 
+    @property
+    def default_pool(self) -> PoolName:
+        """The pooling of `kakera.embed`: that of the classifier, or of an encoder without a head."""
+        return self.pool or ("class" if self.class_tokens else self.pools[-1])
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of patches."""
+        height, width = self.config["config"]["patch"]
+        down, across = self.config["config"].get("stride") or (height, width)
+        return (self.inputs.height - height) // down + 1, (self.inputs.width - width) // across + 1
+
     def key(self, dataset: Dataset) -> str:
         """Return the key of its tokens for files that are read as those of `dataset`, 32 hex digits.
 
@@ -83,6 +97,18 @@ class FrozenEncoder:
             digest.update(json.dumps(values, sort_keys=True).encode())
         digest.update(checksum(self.tensors, {}).encode())
         return digest.hexdigest()
+
+    def digest(self) -> str:
+        """Return a digest of weights, configuration and input specification, 32 hex digits.
+
+        Value ranges of deep pictures are not in it: they belong to the data.
+        """
+        found = hashlib.blake2b(digest_size=16)
+        inputs = {name: value for name, value in self.inputs.to_json().items() if name != "values"}
+        for values in (dict(self.config), inputs):
+            found.update(json.dumps(values, sort_keys=True).encode())
+        found.update(checksum(self.tensors, {}).encode())
+        return found.hexdigest()
 
 
 def open_encoder(source: str | Path, loaded: Callable[[], Pretrained] | None = None) -> FrozenEncoder:
@@ -121,9 +147,8 @@ def encoder_of(saved: Pretrained) -> FrozenEncoder:
     described, state = saved.encoder.describe(), saved.encoder.state_dict()
     tensors = {name: values.detach().float().cpu().numpy() for name, values in state.items()}
     config = {name: value for name, value in described.items() if name != "kind"}
-    return FrozenEncoder(
-        json.loads(json.dumps(config)), saved.inputs, tensors, lambda: saved, saved.license, saved.resampling
-    )
+    more = saved.license, saved.resampling, saved.model.pool
+    return FrozenEncoder(json.loads(json.dumps(config)), saved.inputs, tensors, lambda: saved, *more)
 
 
 def _native(folder: Path) -> FrozenEncoder | None:
@@ -150,7 +175,8 @@ def _native(folder: Path) -> FrozenEncoder | None:
 
         return load(folder)
 
-    more = str(content.get("license", "")), str(content.get("resampling", "bicubic"))
+    pool = content.get("pool") if content["kind"] == "classifier" else None
+    more = str(content.get("license", "")), str(content.get("resampling", "bicubic")), pool
     return FrozenEncoder(config, inputs, own, loaded, *more)
 
 

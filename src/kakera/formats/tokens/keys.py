@@ -17,7 +17,7 @@ from kakera.data.audio.source import Source, opened
 from kakera.data.dataset import Dataset
 from kakera.data.pictures import Pictures
 from kakera.data.preload.kept import CachedPictures
-from kakera.data.sounds import Sounds
+from kakera.data.sounds import WHOLE, Sounds
 from kakera.errors import KakeraError
 
 BYTES = 16  # of a key
@@ -35,12 +35,27 @@ def file_keys(dataset: Dataset) -> list[Key]:
         >>> len(first), first == again, first == second
         (16, True, False)
     """
+    return keys_and_contents(dataset)[0]
+
+
+def keys_and_contents(dataset: Dataset) -> tuple[list[Key], list[Key]]:
+    """Return the keys of `file_keys`, and the same without the span of a recording: the keys of whole files.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> keys, contents = keys_and_contents(open_dataset("demo").take([0, 1]))
+        >>> keys == contents
+        True
+    """
     if dataset.sounds is not None:
-        return [*_recordings(dataset.sounds)]
+        found = [*_recordings(dataset.sounds)]
+        return [key for key, _ in found], [content for _, content in found]
     pictures, rows = dataset.pictures, np.arange(len(dataset))
     if isinstance(pictures, CachedPictures):  # decoded from these files
         pictures, rows = pictures.source, pictures.rows
-    return [*_pictures(pictures, rows)]
+    keys = [*_pictures(pictures, rows)]
+    return keys, keys
 
 
 def keys_of_source(dataset: Dataset, source: Dataset) -> list[Key]:
@@ -77,21 +92,24 @@ def _pictures(pictures: Pictures, rows: NDArray[np.int64]) -> Iterator[Key]:
             yield b""
 
 
-def _recordings(sounds: Sounds) -> Iterator[Key]:
+def _recordings(sounds: Sounds) -> Iterator[tuple[Key, Key]]:
+    """Yield the key of each recording, and that of its whole file."""
     files: dict[str, bytes] = {}
     for row in range(len(sounds)):
         try:
             if not len(sounds.paths):
-                yield _of_array(sounds.read(row))
+                key = _of_array(sounds.read(row))
+                yield key, key
                 continue
             source = sounds.paths[row]
             name = str(source)
             if isinstance(source, bytes) or name not in files:  # a long recording may have many spans
                 files[name] = _of_source(source)
             span = sounds.spans[row] if len(sounds.spans) else ""
-            yield _key(b"recording", files[name], repr(span).encode())
+            key, content = (_key(b"recording", files[name], repr(each).encode()) for each in (span, WHOLE))
+            yield key, content
         except (KakeraError, OSError):
-            yield b""
+            yield b"", b""
 
 
 def _of_source(source: Source) -> bytes:

@@ -218,6 +218,17 @@ def after_pack(shards: str) -> list[str]:
     return _next([command("pretrain", shards, "--out", default_folder("pretrain", shards))])
 
 
+def after_embed(index: str) -> list[str]:
+    """Return the suggestion after embedding: a search, with a page of the results.
+
+    Example:
+
+        >>> after_embed("flowers.npz")
+        ['next: kakera search flowers.npz FILE --html search.html']
+    """
+    return _next([command("search", index, "FILE", "--html", "search.html")])
+
+
 def after_convert(s: Situation | None, target: str | Path, *, classifier: bool, graph: bool) -> list[str]:
     """Return the suggestion after a conversion: try the new model on its training data, if known.
 

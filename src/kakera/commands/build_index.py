@@ -1,0 +1,188 @@
+"""`kakera embed`: write the embedding vectors of a data set as an index, or update one."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.commands.indexing.setup import (
+    IndexSetup,
+    changes,
+    check_out,
+    labels_of,
+    open_index_setup,
+    require_same,
+)
+from kakera.commands.indexing.vectors import add_missing
+from kakera.data.dataset import Dataset
+from kakera.data.folders.media import Kind
+from kakera.errors import DataError, UnreadableFileError
+from kakera.option_fields import AUTO, Auto
+from kakera.out_of_memory import memory_for
+from kakera.retrieval.blocks import Blocks, block_of, read_blocks
+from kakera.retrieval.files import read_file, write_file
+from kakera.retrieval.folder import (
+    INDEX,
+    UNFINISHED,
+    VECTORS,
+    read_info,
+    read_rows,
+    write_folder,
+)
+from kakera.retrieval.index import ROWS, Index, IndexInfo
+from kakera.storage import storing
+from kakera.training.lock import LOCK, locked
+
+
+@dataclass(frozen=True, eq=False)
+class BuiltIndex:
+    """An index that `build_index` has written.
+
+    Example:
+
+        >>> BuiltIndex(Path("index"), 20, 20, 5, (), ("5 new",)).lines()
+        ['index: 20 vectors of 20 files, 5 computed now: 5 new']
+    """
+
+    path: Path
+    vectors: int
+    """The number of pictures, recordings or windows."""
+    files: int
+    computed: int
+    """The number of files whose vectors were not stored anywhere."""
+    unreadable: tuple[UnreadableFileError, ...]
+    changes: tuple[str, ...]
+    """The changes since the last run, in words; empty for a new index."""
+
+    def lines(self) -> list[str]:
+        """Return the result in one line."""
+        vectors, files = "vector" + "s" * (self.vectors != 1), "file" + "s" * (self.files != 1)
+        many = f"{self.vectors:,} {vectors} of {self.files:,} {files}, {self.computed:,} computed now"
+        return [f"{self.path}: {many}" + (f": {'; '.join(self.changes)}" if self.changes else "")]
+
+
+@memory_for("embed", "lower --workers, or embed parts of the data into several indexes")
+def build_index(
+    data: str | Path | Dataset,
+    *,
+    init_from: str | Path,
+    out: str | Path,
+    pool: str = AUTO,
+    tokens: bool = False,
+    windows: bool = False,
+    kind: Kind = "any",
+    workers: int | Auto = AUTO,
+    device: str = AUTO,
+) -> BuiltIndex:
+    """Write the embedding vectors of all files of a data set as an index for `search`, or update the index.
+
+    `data` is as in `open_data`, `init_from` the encoder: a run, or weights of another library. `out` is an
+    .npz file, a .parquet file (with pyarrow), or a folder. A second call adds new files, embeds changed files
+    again, and drops files that are no longer there. Nothing is computed twice for the same content: a stopped
+    call resumes, and pooled vectors of whole files come from the token cache that `fit` and `probe` use.
+
+    `pool` is as in `kakera.embed`; `tokens` stores a vector for each patch instead, after the final norm.
+    `windows` stores vectors for each window of a recording instead of their mean. `workers` and `device` are
+    as in `predict`.
+
+    Raises OptionError, DataError, RunError, StorageError, and MissingExtraError for Parquet without pyarrow.
+
+    Example:
+
+        >>> from kakera import InputSpec, ViT, open_data
+        >>> from kakera.formats.bundle import Pretrained
+        >>> encoder = ViT("nano", channels=1, image_size=28, seed=0)
+        >>> Pretrained(encoder, InputSpec(1, 28, 28, (0.5,), (0.5,))).save("run")
+        >>> demo = open_data("demo").take(range(20))
+        >>> build_index(demo, init_from="run", out="index.npz").vectors
+        20
+    """
+    path = check_out(out)
+    folder = None if path.suffix and not path.is_dir() else path
+    work = folder or path.with_name(path.name + UNFINISHED)
+    before = _before(path, folder)
+    old = None if before is None else before.info
+    setup = open_index_setup(data, init_from, pool=pool, tokens=tokens, windows=windows, kind=kind, old=old)
+    if old is not None:
+        require_same(old, setup.info, str(path))
+    with storing(work):
+        work.mkdir(parents=True, exist_ok=True)
+    with _kept(work, folder is None), locked(work):
+        blocks = Blocks(read_blocks(work / VECTORS, setup.settings))
+        if before is not None and before.index is not None:
+            blocks.add(block_of(before.index))
+        computed, unreadable = add_missing(setup, blocks, work / VECTORS, workers=workers, device=device)
+        rows = _rows(setup, blocks)
+        if folder is not None:
+            write_folder(folder, setup.info, rows, blocks, setup.settings)
+        else:
+            values = blocks.gather("vectors", rows["block"], rows["row"])
+            write_file(path, Index(setup.info, {name: rows[name] for name in ROWS}, values))
+            for block in blocks.blocks:
+                if block.path is not None:
+                    block.path.unlink(missing_ok=True)
+    names = setup.dataset.pictures.names_between(0, len(setup.dataset))
+    found = () if before is None else tuple(changes(before.rows, before.info.folder, names, setup.keys))
+    files = len(setup.dataset) - len(unreadable)
+    return BuiltIndex(path, len(rows["file"]), files, computed, unreadable, found)
+
+
+@dataclass(frozen=True, eq=False)
+class _Before:
+    """The index that is there already: its description, its rows, and for one in a file its vectors."""
+
+    info: IndexInfo
+    rows: Mapping[str, NDArray[Any]]
+    index: Index | None = None
+
+
+def _before(path: Path, folder: Path | None) -> _Before | None:
+    if folder is None:
+        if not path.exists():
+            return None
+        index = read_file(path)
+        return _Before(index.info, index.rows, index)
+    if not (folder / INDEX).exists():
+        return None
+    info, content = read_info(folder)
+    return _Before(info, read_rows(folder, content))
+
+
+def _rows(setup: IndexSetup, blocks: Blocks) -> dict[str, NDArray[Any]]:
+    """Return the rows of the new index, with the places of their vectors."""
+    own, block, row = blocks.places(setup.keys)
+    if not len(own):
+        got, do = "no readable file", "check the files"
+        raise DataError(setup.dataset.name, got=got, expected="at least one", do=do)
+    dataset = setup.dataset
+    names = np.array(dataset.pictures.names_between(0, len(dataset)))
+    found: dict[str, NDArray[Any]] = {
+        "file": names[own],
+        "part": np.asarray(dataset.split)[own],
+        "label": np.array(labels_of(dataset))[own],
+        **{name: blocks.gather(name, block, row) for name in ("start", "end", "columns")},
+        "key": setup.keys[own],
+        "content": setup.contents[own],
+    }
+    return {**found, "block": block, "row": row}
+
+
+@contextmanager
+def _kept(work: Path, temporary: bool) -> Generator[None]:
+    """Delete the folder of an unfinished index in one file at the end, unless it has vectors."""
+    try:
+        yield
+    finally:
+        if temporary:
+            with suppress(OSError):
+                (work / VECTORS).rmdir()
+            if not (work / VECTORS).exists():
+                with suppress(OSError):
+                    (work / LOCK).unlink()
+                    work.rmdir()

@@ -1,0 +1,1 @@
+"""Parts of `kakera embed`: its settings, the vectors that are missing, and what has changed."""

@@ -1,0 +1,142 @@
+"""The vectors that an index lacks: from the token cache, or computed and stored block by block."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.commands.indexing.setup import IndexSetup
+from kakera.data.dataset import Dataset
+from kakera.errors import DataError, UnreadableFileError
+from kakera.machine import usable_cores
+from kakera.option_fields import AUTO, Auto
+from kakera.retrieval.blocks import Block, Blocks, write_block
+from kakera.retrieval.index import PATCHES
+
+if TYPE_CHECKING:
+    from kakera.formats.window_tokens import WindowTokens
+
+FEW = 256  # up to this number of files, reading them takes less time than starting processes
+LARGE, SECONDS = 1 << 26, 10.0  # bytes of vectors, or seconds of computing, after which a block is written
+
+
+def add_missing(
+    setup: IndexSetup, blocks: Blocks, folder: Path, *, workers: int | Auto, device: str
+) -> tuple[int, tuple[UnreadableFileError, ...]]:
+    """Add the vectors of all files that `blocks` lacks; return the number of computed files, and the errors.
+
+    Pooled vectors of whole files come from the token cache, and new ones are added to it. Others are written
+    as blocks into `folder` while they are computed. Raises DataError for vectors that are not finite, and
+    StorageError.
+    """
+    known = blocks.known(setup.keys)
+    _, first = np.unique(setup.keys.view("V16")[:, 0], return_index=True)  # each content once
+    rows = np.sort(first[~known[first]])
+    if not len(rows):
+        return 0, ()
+    files, keys, broken = setup.dataset.take(rows), setup.keys[rows], list[UnreadableFileError]()
+    readers = workers if workers != AUTO else 0 if files.pictures.in_memory or len(files) <= FEW else None
+    count = usable_cores() if readers is None else readers
+    if setup.info.pool != PATCHES and not setup.info.windows:
+        computed = _from_cache(setup, files, keys, blocks, count, device, broken)
+    else:
+        computed = 0
+        for block in _computed(setup, files, keys, count, device, broken):
+            blocks.add(write_block(folder, setup.settings, block))
+            computed += len(np.unique(block.key.view("V16")))
+    return computed, tuple({error.path: error for error in broken}.values())
+
+
+def _from_cache(
+    setup: IndexSetup,
+    files: Dataset,
+    keys: NDArray[np.uint8],
+    blocks: Blocks,
+    workers: int,
+    device: str,
+    broken: list[UnreadableFileError],
+) -> int:
+    """Add pooled vectors of whole files as a block in memory; return how many were not in the cache."""
+    from kakera.formats.tokens.keys import file_keys
+    from kakera.training.stored_features import missing_files, stored_features
+
+    kind, span_keys = (-1, setup.info.pool), file_keys(files)
+    computed = len(missing_files(setup.encoder, files, [kind], span_keys))  # pyright: ignore[reportArgumentType]
+    found, rows = stored_features(
+        setup.encoder,
+        files,
+        [kind],  # pyright: ignore[reportArgumentType]
+        keys=span_keys,
+        workers=workers,
+        progress="embed",
+        device=device,
+        unreadable=broken,
+    )
+    spans = np.full((len(rows), 2), np.nan)
+    sounds = files.sounds
+    if sounds is not None:
+        begins = [sounds.spans[row][0] if len(sounds.spans) else 0.0 for row in rows.tolist()]
+        lengths = [sounds.length(row) / sounds.spec.rate for row in rows.tolist()]
+        spans = np.array(begins)[:, None] + np.stack([np.zeros(len(rows)), lengths], axis=1)
+    columns = np.full(len(rows), setup.info.grid[1], np.int32)
+    blocks.add(Block(keys[rows], spans[:, 0], spans[:, 1], columns, found[kind]))
+    return computed
+
+
+def _computed(
+    setup: IndexSetup,
+    files: Dataset,
+    keys: NDArray[np.uint8],
+    workers: int,
+    device: str,
+    broken: list[UnreadableFileError],
+) -> Iterator[Block]:
+    """Yield blocks of windows or patch tokens; the windows of a recording are in one block."""
+    from kakera.formats.window_tokens import window_tokens
+    from kakera.training.device import moved_to_device
+
+    saved, began = setup.encoder.load(), time.monotonic()
+    parts: list[WindowTokens] = []
+    pool: str = setup.info.pool
+    with moved_to_device(saved, device):
+        found = window_tokens(saved, files, pool, workers=workers, progress="embed")  # pyright: ignore[reportArgumentType]
+        for part in found:
+            broken += part.unreadable
+            finite = np.isfinite(part.vectors.reshape(len(part.samples), -1)).all(axis=1)
+            if not finite.all():
+                name = files.pictures.name(int(part.samples[~finite][0]))
+                do = "check this file and the weights of the encoder"
+                raise DataError(name, got="tokens that are not finite", expected="numbers", do=do)
+            parts += [part] if len(part.samples) else []
+            size = sum(each.vectors.nbytes for each in parts)
+            several = bool(parts) and parts[0].samples[0] != parts[-1].samples[-1]
+            if several and (size > LARGE or time.monotonic() - began > SECONDS):
+                block, rest = _block(parts, keys, whole=files.sounds is None)
+                if block is not None:
+                    yield block
+                parts, began = rest, time.monotonic()
+    block, _ = _block(parts, keys, whole=True) if parts else (None, [])
+    if block is not None:
+        yield block
+
+
+def _block(
+    parts: Sequence[WindowTokens], keys: NDArray[np.uint8], *, whole: bool
+) -> tuple[Block | None, list[WindowTokens]]:
+    """Return a block of parts, and the windows of the last recording, unless it is `whole`."""
+    samples = np.concatenate([part.samples for part in parts])
+    spans = np.concatenate([part.spans for part in parts])
+    columns = np.concatenate([part.columns for part in parts])
+    vectors = np.concatenate([part.vectors for part in parts])
+    cut = len(samples) if whole else int(np.searchsorted(samples, samples[-1]))
+    block = Block(keys[samples[:cut]], spans[:cut, 0], spans[:cut, 1], columns[:cut], vectors[:cut])
+    rest = replace(
+        parts[-1], samples=samples[cut:], spans=spans[cut:], columns=columns[cut:], vectors=vectors[cut:]
+    )
+    return block if cut else None, [rest] if len(rest.samples) else []

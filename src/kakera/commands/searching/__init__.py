@@ -1,0 +1,1 @@
+"""Parts of `kakera search`: queries, files of matches, patches that agree."""

@@ -1,0 +1,185 @@
+"""An index in a folder, which grows with the data: only the vectors of new content are added."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.errors import DataError
+from kakera.retrieval.blocks import Block, Blocks, read_blocks, write_block
+from kakera.retrieval.files import EMBED, read_arrays, write_arrays
+from kakera.retrieval.index import ROWS, Index, IndexInfo, checked, damaged
+from kakera.storage import storing, whole_file, write_atomically
+
+INDEX, VECTORS = "index.json", "vectors"
+SHIFT = 40  # bits of a row number
+WASTE, MANY, LARGE = 0.5, 64, 1 << 28
+"""Unused share of the vectors, and number of blocks, above which they are written anew; bytes of a block."""
+
+
+def write_folder(
+    folder: Path, info: IndexInfo, rows: Mapping[str, NDArray[Any]], blocks: Blocks, settings: str
+) -> None:
+    """Write an index into a folder. `rows` also has "block" and "row": the place of each vector in `blocks`.
+
+    Blocks in memory are written first, then the table of rows, then `index.json`; so an interruption leaves
+    the old index. Blocks without use are deleted. Raises StorageError.
+
+    Example:
+
+        >>> from kakera.retrieval.index import empty_rows
+        >>> inputs = {"channels": 1, "height": 8, "width": 8, "mean": [0.5], "std": [0.5]}
+        >>> info = IndexInfo("0f", "runs/mae", "a", "/", "pictures", "class", False, inputs, (4, 4))
+        >>> rows = empty_rows(1)
+        >>> fields = (rows[name] for name in ("key", "start", "end", "columns"))
+        >>> blocks = Blocks([Block(*fields, values=np.ones((1, 8), np.float32))])
+        >>> rows |= {"block": np.zeros(1, np.int64), "row": np.zeros(1, np.int64)}
+        >>> write_folder(Path("index"), info, rows, blocks, "0f")
+        >>> read_folder(Path("index")).vectors.shape
+        (1, 8)
+    """
+    place, row = rows["block"], rows["row"]
+    used = np.unique(place)
+    total = sum(len(block) for block in blocks.blocks)
+    if len(used) > MANY or total * WASTE > len(np.unique(place << SHIFT | row)):
+        blocks, place, row = _compact(blocks, place, row)
+        used = np.unique(place)
+    names = {
+        number: blocks.blocks[number].name
+        or write_block(folder / VECTORS, settings, blocks.blocks[number]).name
+        for number in used.tolist()
+    }
+    order = {number: here for here, number in enumerate(names)}
+    places = np.array([order[number] for number in place.tolist()], np.int32)
+    table = f"rows-{secrets.token_hex(8)}.npz"
+    arrays = {**{name: rows[name] for name in ROWS}, "block": places, "row": row}
+    with whole_file(folder / table) as file:
+        write_arrays(file, arrays, {"settings": settings})
+    content = {**info.to_json(), "settings": settings, "rows": table, "blocks": [*names.values()]}
+    write_atomically(folder / INDEX, json.dumps(content, indent=1).encode() + b"\n")
+    with storing(folder):
+        _clean(folder, {table, *names.values()})
+
+
+def _compact(
+    blocks: Blocks, place: NDArray[np.int64], row: NDArray[np.int64]
+) -> tuple[Blocks, NDArray[np.int64], NDArray[np.int64]]:
+    """Return blocks in memory with only the used rows, and the places in them; equal rows are there once."""
+    places, where = np.unique(place << SHIFT | row, return_inverse=True)
+    pairs = places >> SHIFT, places & ((1 << SHIFT) - 1)
+    values = blocks.gather("vectors", *pairs)
+    most = max(1, LARGE // max(1, values[:1].nbytes))
+    fields = [blocks.gather(name, *pairs) for name in ("key", "start", "end", "columns")]
+    parts = [
+        Block(*(field[first : first + most] for field in fields), values=values[first : first + most])
+        for first in range(0, len(values), most)
+    ]
+    return Blocks(parts), where // most, where % most
+
+
+def _clean(folder: Path, used: set[str]) -> None:
+    """Delete the files of the index that nothing refers to."""
+    for path in [*folder.glob("rows-*.npz"), *folder.glob(f"{VECTORS}/*.npz"), *folder.glob(".rows-*.npz.*")]:
+        if path.name not in used:
+            with suppress(FileNotFoundError):
+                path.unlink()
+
+
+def read_info(folder: Path) -> tuple[IndexInfo, dict[str, Any]]:
+    """Return the description of an index in a folder, and its content. Raises DataError if it is none.
+
+    See `write_folder`.
+    """
+    place = str(folder)
+    try:
+        content = json.loads((folder / INDEX).read_text())
+    except FileNotFoundError as error:
+        if (folder / VECTORS).is_dir():
+            got, do = "an unfinished index", "run the same kakera embed command again, which resumes it"
+            raise DataError(place, got=got, expected="a whole one", do=do) from error
+        raise DataError(place, got=f"a folder without {INDEX}", expected="an index", do=EMBED) from error
+    except OSError as error:
+        got, do = f"{INDEX}: {(error.strerror or str(error)).lower()}", "check the folder"
+        raise DataError(place, got=got, expected="an index", do=do) from error
+    except ValueError as error:
+        raise damaged(place, f"{INDEX} cannot be read") from error
+    return IndexInfo.from_json(content, place), content
+
+
+def read_rows(folder: Path, content: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """Return the table of rows of an index in a folder. Raises DataError if it is damaged.
+
+    See `write_folder`.
+    """
+    try:
+        arrays = read_arrays(folder / str(content["rows"]))[0]
+        missing = [name for name in (*ROWS, "block", "row") if name not in arrays]
+        lengths = {len(values) for values in arrays.values()}
+        blocks = len(content["blocks"])
+    except (DataError, KeyError, TypeError) as error:
+        raise damaged(str(folder), "its table of rows is missing or damaged") from error
+    if missing or len(lengths) > 1 or (len(arrays["row"]) and int(arrays["block"].max()) >= blocks):
+        raise damaged(str(folder), "its table of rows does not fit")
+    return arrays
+
+
+def read_folder(folder: Path) -> Index:
+    """Read an index in a folder. Raises DataError if it is none, unfinished, damaged, or not finite.
+
+    See `write_folder`.
+    """
+    info, content = read_info(folder)
+    arrays = read_rows(folder, content)
+    found: NDArray[np.float32] | None = None
+    for number, name in enumerate(content["blocks"]):
+        path = folder / VECTORS / str(name)
+        try:
+            part = read_arrays(path)[0]["vector"]
+            here = np.flatnonzero(arrays["block"] == number)
+            if found is None:
+                found = np.zeros((len(arrays["row"]), *part.shape[1:]), np.float32)
+            found[here] = part[arrays["row"][here]]
+        except (DataError, KeyError, IndexError, ValueError) as error:
+            do = "run the same kakera embed command again, which computes its vectors again"
+            got = f"a missing or damaged file {path.name}"
+            raise DataError(str(folder), got=got, expected="a whole index", do=do) from error
+    if found is None:
+        raise damaged(str(folder), "it has no vectors")
+    return checked(Index(info, {name: arrays[name] for name in ROWS}, found), str(folder))
+
+
+def stored_blocks(folder: Path, settings: str) -> Blocks:
+    """Return the blocks of an index in a folder, or of an unfinished one, that have these settings.
+
+    See `write_folder`.
+    """
+    return Blocks(read_blocks(folder / VECTORS, settings))
+
+
+def open_index(path: str | Path) -> Index:
+    """Open an index of `kakera embed`: a folder, an .npz file or a Parquet file.
+
+    Raises DataError if it is none, unfinished, damaged, of another version, or has values that are not
+    finite, and MissingExtraError for Parquet without pyarrow. See `write_folder`.
+    """
+    from kakera.retrieval.files import read_file
+
+    place = Path(path)
+    unfinished = place.with_name(place.name + UNFINISHED)
+    if not place.exists() and unfinished.is_dir():
+        got, do = "an unfinished index", "run the same kakera embed command again, which resumes it"
+        raise DataError(str(path), got=got, expected="a whole one", do=do)
+    if not place.exists():
+        raise DataError(str(path), got="no such file or folder", expected="an index", do="check the path")
+    return read_folder(place) if place.is_dir() else read_file(place)
+
+
+UNFINISHED = ".unfinished"
+"""Suffix of the folder beside an index in one file that has the vectors until all are computed."""
