@@ -50,18 +50,15 @@ def compare_heads(
         (True, (4, 2))
     """
     folds = fold_numbers(labels, seed)
-    cheap = [kind for kind in kinds if kind != "logistic"]
-    found = [
+    quick = [
         judged(_FITS[kind](values, labels, classes, folds, pool), labels, classes)
         for pool, values in tokens.items()
-        for kind in cheap
+        for kind in [kind for kind in kinds if kind != "logistic"] or ["ridge"]
     ]
+    found = [one for one in quick if one.kind in kinds]
     if "logistic" in kinds:
-        pools = [max(found, key=_order).pool] if found else [*tokens]
-        found += [
-            judged(fit_logistic(tokens[pool], labels, classes, folds, pool), labels, classes)
-            for pool in pools
-        ]
+        pool = max(quick, key=_order).pool
+        found.append(judged(fit_logistic(tokens[pool], labels, classes, folds, pool), labels, classes))
     found.sort(key=_order, reverse=True)
     first = next((one for one in found if one.kind == "ridge"), None)
     if first is not None and not _clearly_better(found[0], first):
