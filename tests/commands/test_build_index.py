@@ -334,7 +334,7 @@ def test_an_index_of_others_is_refused_and_stays(here: Path) -> None:
         before = open_index(out).vectors
         for data, changes, words in (
             ("pictures", {"init_from": "other"}, "got an index with another encoder, expected that of"),
-            ("pictures", {"pool": "mean"}, "got an index with pool class, expected pool mean"),
+            ("pictures", {"pool": "mean"}, "expected pool mean; pass --pool 'class', or choose"),
             ("pictures", {"tokens": True}, "got an index with pool class, expected pool patches"),
             ("more", {}, "got an index of pictures, expected one of more"),
         ):

@@ -184,7 +184,11 @@ def require_same(old: IndexInfo, new: IndexInfo, place: str) -> None:
     """
     found = old.difference(new)
     if found is not None:
-        raise DataError(place, got=found[0], expected=found[1], do="choose another --out, or delete it")
+        do = "choose another --out, or delete it"
+        if old.pool != new.pool and old.pool in found[0]:
+            flag = "--tokens" if old.pool == "patches" else f"--pool '{old.pool}'"
+            do = f"pass {flag}, or choose another --out"
+        raise DataError(place, got=found[0], expected=found[1], do=do)
     before, now = (Path(each.folder, each.data) for each in (old, new))
     if before.resolve() != now.resolve():
         got, do = f"an index of {old.data}", "choose another --out, or delete it"
