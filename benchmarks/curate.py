@@ -9,10 +9,8 @@ imported.
 from __future__ import annotations
 
 import argparse
-import csv
-import shutil
-import sys
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 import kakera
+from kakera.commands.curating.labels import LabelCheck
 
 COUNT, FAULTS, WRONG = 2000, 50, 100
 COPIES = ("exact", "re-encoded", "cropped", "mirrored")
@@ -111,7 +110,106 @@ def pairs(groups: Iterable[Iterable[str]]) -> set[tuple[str, str]]:
     return found
 
 
-def score(found: set[Any], planted: set[Any]) -> tuple[float, float]:
-    """Return recall and precision."""
-    right = len(found & planted)
-    return right / max(len(planted), 1), right / max(len(found), 1)
+def origins(planted: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Return the original of each planted copy."""
+    return {name: source for kind in COPIES for name, source in planted[kind].items()}
+
+
+def copy_rows(found: set[tuple[str, str]], planted: Mapping[str, Mapping[str, str]]) -> dict[str, float]:
+    """Return the recall of each kind of copy, and the precision of all pairs.
+
+    A pair is right if both files come from the same picture.
+    """
+    source = origins(planted)
+    rows = {kind: recall({*pairs(planted[kind].items())}, found) for kind in COPIES}
+    right = sum(source.get(one, one) == source.get(other, other) for one, other in found)
+    return {**rows, "precision": right / max(len(found), 1)}
+
+
+def recall(planted: set[Any], found: set[Any]) -> float:
+    """Return the share of planted faults that were found."""
+    return len(planted & found) / max(len(planted), 1)
+
+
+def precision(planted: set[Any], found: set[Any]) -> float:
+    """Return the share of found faults that were planted."""
+    return len(planted & found) / max(len(found), 1)
+
+
+def phash(folder: Path, distance: int) -> set[tuple[str, str]] | None:
+    """Return the pairs of copies that the perceptual hash of imagededup finds; None if it is not there."""
+    try:
+        from imagededup.methods import PHash  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        return None
+    hashes = {}
+    for path in sorted(folder.rglob("*.*")):
+        hashes[str(path)] = PHash(verbose=False).encode_image(str(path))
+    alike = PHash(verbose=False).find_duplicates(encoding_map=hashes, max_distance_threshold=distance)
+    return {
+        (min(name, other), max(name, other)) for name, others in alike.items() for other in map(str, others)
+    }
+
+
+def cleanlab_labels(check: LabelCheck, how: str) -> set[int] | None:
+    """Return the rows whose labels cleanlab doubts, by the same probabilities; None if it is not there."""
+    try:
+        from cleanlab.filter import find_label_issues  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        return None
+    wrong = find_label_issues(check.labels, check.likely, filter_by=how, n_jobs=1)
+    return set(check.rows[wrong].tolist())
+
+
+def measure(encoder: str, folder: Path) -> list[tuple[str, ...]]:
+    """Plant faults, find them, and return the rows of the table."""
+    pictures = folder / "pictures"
+    planted = plant(pictures)
+    began = time.monotonic()
+    found = kakera.curate(pictures, init_from=encoder, out=folder / "curated")
+    first, began = time.monotonic() - began, time.monotonic()
+    found = kakera.curate(pictures, init_from=encoder, out=folder / "curated")
+    print(f"{len(found.dataset)} files, {first:.1f} s, again {time.monotonic() - began:.1f} s")
+    print(*found.lines(), sep="\n")
+    names = found.dataset.pictures.names_between(0, len(found.dataset))
+    own = pairs([names[row] for row in group.rows] for group in found.groups)
+    sets = {"kakera curate": own}
+    for distance in (0, 4, 10):
+        hashed = phash(pictures, distance)
+        if hashed is not None:
+            sets[f"imagededup PHash, distance {distance}"] = hashed
+    rows = [("copies", *COPIES, "precision")]
+    for name, one in sets.items():
+        rows.append((name, *(f"{100 * value:.0f} %" for value in copy_rows(one, planted).values())))
+    foreign = {*planted["foreign"]}
+    wrong = {*planted["label"]} - foreign
+    assert not isinstance(found.check, str)
+    suspects = [names[row] for row, _, _ in found.check.suspects() if names[row] not in foreign]
+    doubts = {"kakera curate": {*suspects}, f"kakera curate, first {WRONG}": {*suspects[:WRONG]}}
+    for how in ("confident_learning", "prune_by_noise_rate"):
+        theirs = cleanlab_labels(found.check, how)
+        if theirs is not None:
+            doubts[f"cleanlab {how}"] = {names[row] for row in theirs} - foreign
+    rows.append(("wrong labels", "recall", "precision"))
+    for name, each in doubts.items():
+        rows.append((name, f"{100 * recall(wrong, each):.0f} %", f"{100 * precision(wrong, each):.0f} %"))
+    odd = {names[row] for row in found.unusual_rows}
+    rows.append(("foreign pictures", "recall", "precision"))
+    share = f"{100 * recall(foreign, odd):.0f} %", f"{100 * precision(foreign, odd):.0f} %"
+    rows.append(("kakera curate", *share))
+    return rows
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("encoder", metavar="RUN")
+    parser.add_argument("folder", metavar="OUT", type=Path)
+    given = parser.parse_args(words)
+    for row in measure(given.encoder, given.folder):
+        print("| " + " | ".join(row) + " |")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

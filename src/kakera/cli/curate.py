@@ -38,16 +38,16 @@ def run(words: Sequence[str]) -> int:
     search.add_argument(
         "--pool",
         metavar="POOL",
-        help="tokens that are compared: class, mean, class and mean, attention; auto: class and mean, or mean "
-        "for an encoder without class token (default: auto)",
+        help="tokens that are compared: class, mean, class and mean, attention; auto: class and mean, or "
+        "mean for an encoder without class token (default: auto)",
     )
     search.add_argument(
         "--mirrored",
         action=argparse.BooleanOptionalAction,
-        help="also find mirrored copies of pictures; the encoder then reads each picture twice (default: True)",
+        help="also find mirrored copies of pictures; the encoder reads each picture twice (default: True)",
     )
     search.add_argument(
-        "--unusual", type=int, metavar="N", help="number of unusual files to list at most (default: 20)"
+        "--unusual", type=int, metavar="N", help="number of unusual files to list at most (default: 50)"
     )
     parser.group(READING).add_argument("--kind", choices=KINDS, default="any", help=KIND_HELP)
     add_workers(parser)

@@ -1,4 +1,4 @@
-"""`kakera curate`: copies, wrong labels, unusual files and gaps of a data set, by the tokens of an encoder."""
+"""`kakera curate`: copies, wrong labels, unusual files and gaps of a data set, by frozen tokens."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def curate(
     out: str | Path,
     pool: str = AUTO,
     mirrored: bool = True,
-    unusual: int = 20,
+    unusual: int = 50,
     apply: str | Path = "",
     relabel: bool = False,
     kind: Kind = "any",

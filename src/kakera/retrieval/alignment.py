@@ -21,15 +21,18 @@ DAMPING, LONGEST = 1e-2, 0.1  # of a step
 TINY = 1e-9
 
 
-def aligned(small: NDArray[np.uint8], large: NDArray[np.uint8], windows: Array) -> tuple[Array, Array]:
+def aligned(small: Array, large: Array, windows: Array, steps: int = STEPS) -> tuple[Array, Array]:
     """Return the likeness (m,) of small pictures to windows of large ones, and the best windows (m, 4).
 
-    `small` and `large` are grey pictures, uint8 (m, s, s). The search starts at `windows` (m, 4).
+    `small` and `large` are grey pictures (m, s, s). The search starts at `windows` (m, 4), and has so many
+    steps.
 
     Example:
 
         >>> large = np.random.default_rng(0).integers(0, 256, (1, 8, 8)).repeat(4, 1).repeat(4, 2)
-        >>> truth, start = np.array([[0.9, 0.1, 0.9, 0]], np.float32), np.array([[0.85, 0.1, 0.9, 0]], np.float32)
+        >>> large = large.astype(np.float32)
+        >>> truth = np.array([[0.9, 0.1, 0.9, 0]], np.float32)
+        >>> start = np.array([[0.85, 0.1, 0.9, 0]], np.float32)
         >>> likeness, windows = aligned(warped(large, truth), large, start)
         >>> likeness.round(2), windows.round(2) + 0
         (array([1.], dtype=float32), array([[0.9, 0.1, 0.9, 0. ]], dtype=float32))
@@ -37,8 +40,8 @@ def aligned(small: NDArray[np.uint8], large: NDArray[np.uint8], windows: Array) 
     found, likeness = np.array(windows, np.float32), np.zeros(len(small), np.float32)
     for start in range(0, len(small), BLOCK):
         here = slice(start, start + BLOCK)
-        one, other = small[here].astype(np.float32), large[here].astype(np.float32)
-        for _ in range(STEPS):
+        one, other = small[here], large[here]
+        for _ in range(steps):
             found[here] = _step(one, other, found[here])
         likeness[here] = gradient_correlation(one, warped(other, found[here]))
     return likeness, found

@@ -32,7 +32,7 @@ def pairs_above(
     found, cosines = [np.zeros((0, 2), np.int64)], [np.zeros(0, np.float32)]
     for first, second, scores in _blocks(vectors, others):
         places = np.flatnonzero(scores > limit)
-        pairs = np.stack(np.divmod(places, scores.shape[1]), axis=1) + (first, second)
+        pairs = np.stack(np.divmod(places, scores.shape[1]), axis=1) + np.array([first, second])
         upper = pairs[:, 0] < pairs[:, 1]
         found.append(pairs[upper])
         cosines.append(scores.reshape(-1)[places[upper]])

@@ -19,10 +19,10 @@ RANK = 10  # neighbours of each file that are compared
 DEVIATIONS = 5.5  # of the likeness of files that differ, above which two files are copies
 FEWEST, FIXED, HIGHEST = 40, 0.97, 0.99  # with fewer files, the limit is fixed; it is never higher than 0.99
 SAMPLE = 1000  # files whose tenth neighbours show how alike different files are
-MOST = 30_000  # files among which crops are searched
+MOST = 20_000  # files among which crops are searched
 PAIRS = 1024  # pairs at a time
 SCALES = {"pictures": ((0.9, 0.9),), "recordings": ((0.5, 1.0), (0.75, 1.0), (0.9, 1.0))}
-ROUGH = 0.4  # least likeness from which a window is searched
+STEPS, ROUGH = (2, 4), (0.4, 0.7)  # of a window, and the least likeness before them
 Pairs = NDArray[np.int64]
 Small = NDArray[np.uint8]
 
@@ -215,8 +215,12 @@ def _windows(seen: NDArray[np.float32], kind: str) -> tuple[Pairs, NDArray[np.fl
     if count >= FEWEST:
         some = np.sort(seeding.permutation(0, 0, count, "crops")[:SAMPLE])
         far[some * rank + rank - 1] = True
-    close = np.flatnonzero((likeness > ROUGH) | far)
-    likeness[close], _ = aligned(seen[pairs[close, 0]], seen[pairs[close, 1]], windows[chosen[close]])
+    found = windows[chosen]
+    for steps, least in zip(STEPS, ROUGH, strict=True):  # most pairs are refused after few steps
+        close = np.flatnonzero((likeness > least) | far)
+        likeness[close], found[close] = aligned(
+            seen[pairs[close, 0]], seen[pairs[close, 1]], found[close], steps
+        )
     return pairs, likeness, likeness[far]
 
 

@@ -26,7 +26,7 @@ class Coverage:
     empty: tuple[NDArray[np.int64], ...]
     """The rows of the training files of each cluster without a test file, the largest cluster first."""
     chance: float
-    """The number of clusters that would have no test file, if test files were drawn from the training files."""
+    """The number of clusters without a test file, if test files were drawn from the training files."""
     far: dict[int, float]
     """Test files that are farther from all training files than 99 % of these from each other: 1 − cosine."""
     limit: float

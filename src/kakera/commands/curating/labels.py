@@ -1,4 +1,4 @@
-"""Labels that are probably wrong, and classes that overlap, from what linear heads predict for left-out files."""
+"""Labels that are probably wrong, and classes that overlap, by linear heads that did not see the file."""
 
 from __future__ import annotations
 

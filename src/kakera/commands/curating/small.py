@@ -1,8 +1,9 @@
-"""Small grey pictures of files, and of spectrograms, by which copies are confirmed; kept in the token cache."""
+"""Small grey pictures of files, or their spectrograms, which confirm copies; kept in the token cache."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -103,7 +104,7 @@ def spectrogram(sounds: Sounds, row: int) -> Small:
     power = np.square(np.abs(np.fft.rfft(frames * np.hanning(size).astype(np.float32), axis=1)))
     edges = np.geomspace(LOWEST, rate / 2, SIDE + 1) / rate * size
     columns = np.arange(power.shape[1])
-    bands = np.stack([_band(columns, low, high) for low, high in zip(edges, edges[1:], strict=False)])
+    bands = np.stack([_band(columns, low, high) for low, high in itertools.pairwise(edges)])
     loud = power @ bands.T
     level = np.log(np.maximum(loud / max(float(loud.max()), 1e-30), FLOOR)) / np.log(FLOOR)
     picture = Image.fromarray((1 - level.T).astype(np.float32))

@@ -24,8 +24,8 @@ def across_sentence(found: Curation) -> str:
     split = found.dataset.split
     held = sum(str(split[row]) != "train" for group in groups for row in group.rows)
     return (
-        f"copies in two parts: {_many(len(groups), 'group')} with {_many(held, 'file')} of test or validation; "
-        "they spoil the evaluation"
+        f"copies in two parts: {_many(len(groups), 'group')} with {_many(held, 'file')} of test or "
+        "validation; they spoil the evaluation"
     )
 
 
@@ -67,13 +67,13 @@ def other_sentences(found: Curation) -> list[str]:
         above = int((found.unusual.scores > found.unusual.limit).sum())
         shown = len(found.unusual_rows)
         more = f", {shown:,} listed" if shown < above else ""
-        lines.append(f"unusual files: {above:,}{more} (about 1 is expected by chance)")
+        lines.append(f"unusual files: {above:,}{more} (about 1 by chance, if distances are log-normal)")
     if found.coverage is not None:
         cover = found.coverage
         lines.append(
             f"coverage: {len(cover.empty)} of {_many(cover.clusters, 'cluster')} of training files without a "
-            f"test file ({cover.chance:.1f} by chance); {len(cover.far):,} of {_many(cover.test, 'test file')} "
-            f"far from all training files ({0.01 * cover.test:.0f} expected)"
+            f"test file ({cover.chance:.1f} by chance); {len(cover.far):,} of "
+            f"{_many(cover.test, 'test file')} far from all training files ({0.01 * cover.test:.0f} expected)"
         )
     if found.unreadable:
         lines.append(f"unreadable: {_many(len(found.unreadable), 'file')}")

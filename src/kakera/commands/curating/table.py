@@ -26,8 +26,8 @@ def require_table(path: str | Path, dataset: Dataset) -> Path:
         >>> try:
         ...     require_table("clean.csv", open_dataset("demo"))
         ... except DataError as error:
-        ...     print(error)
-        demo: got samples that are no files of their own, expected a folder or a table of files; leave out --apply
+        ...     print(str(error).partition(", expected")[0])
+        demo: got samples that are no files of their own
     """
     found = Path(path)
     if found.suffix.lower() != ".csv" or found.is_dir():

@@ -1,4 +1,4 @@
-"""Files that are unlike all others: the distance of a file from the others, each measured without the file."""
+"""Files that are unlike all others: the distance of each file, measured without it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kakera import seeding
 from kakera.formats.rejection import shrunk_covariance
 
 LEAST = 40  # files
-FOLDS, ROUNDS = 5, 3
+FOLDS, ROUNDS = 5, 10
 TRIMMED = 0.05  # share of the most distant files that the covariance leaves out
 MOST = 20_000  # files of which a covariance is computed
 EXPECTED = 1.0  # files that exceed the limit by chance
