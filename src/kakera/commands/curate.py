@@ -29,7 +29,7 @@ from kakera.commands.curating.setup import (
     tokens_of,
 )
 from kakera.commands.curating.small import small_pictures
-from kakera.commands.curating.summary import summary
+from kakera.commands.curating.summary import many, summary
 from kakera.commands.curating.table import require_table, write_table
 from kakera.commands.curating.unusual import Unusual, find_unusual
 from kakera.commands.indexing.setup import labels_of
@@ -198,5 +198,8 @@ def _applied(result: Curation, table: Path, *, relabel: bool) -> Curation:
             if dataset.split[row] == "train"
         }
     files, changed = write_table(table, dataset, result.labels, dropped, new)
-    text = f"{table}: {files:,} files, {len(set(dropped)):,} copies left out, {changed:,} labels replaced"
+    text = (
+        f"{table}: {many(files, 'file')}, {many(len(set(dropped)), 'copy', 'copies')} left out, "
+        f"{many(changed, 'label')} replaced"
+    )
     return replace(result, applied=text)

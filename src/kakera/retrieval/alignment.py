@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
-SMALLEST = 0.6  # least width and height of a window, as a share of the picture
+SMALLEST = 0.4  # least width and height of a window, as a share of the picture
 STEPS = 6
 BLOCK = 256  # pairs at a time
 DAMPING, LONGEST = 1e-2, 0.1  # of a step

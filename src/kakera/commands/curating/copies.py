@@ -17,11 +17,11 @@ from kakera.retrieval.pairs import best_pairs, groups_of, neighbour_limit, pairs
 EXACT, RECODED, MIRRORED, CROPPED, EXCERPT = "exact", "re-encoded", "mirrored", "cropped", "excerpt"
 RANK = 10  # neighbours of each file that are compared
 DEVIATIONS = 5.5  # of the likeness of files that differ, above which two files are copies
-FEWEST, FIXED, HIGHEST = 40, 0.97, 0.99  # with fewer files, the limit is fixed; it is never higher than 0.99
+FEWEST, FIXED, HIGHEST = 40, 0.93, 0.99  # with fewer files, the limit is fixed; it is never higher than 0.99
 SAMPLE = 1000  # files whose tenth neighbours show how alike different files are
 MOST = 20_000  # files among which crops are searched
 PAIRS = 1024  # pairs at a time
-SCALES = {"pictures": ((0.9, 0.9),), "recordings": ((0.5, 1.0), (0.75, 1.0), (0.9, 1.0))}
+SCALES = {"pictures": ((0.9, 0.9),), "recordings": ((0.5, 1.0), (0.65, 1.0), (0.8, 1.0), (0.9, 1.0))}
 STEPS, ROUGH = (2, 4), (0.4, 0.7)  # of a window, and the least likeness before them
 Pairs = NDArray[np.int64]
 Small = NDArray[np.uint8]
@@ -124,7 +124,7 @@ def likeness_limit(likeness: NDArray[np.float32]) -> float:
     """Return the likeness above which two files are copies, from that of files that differ (m,).
 
     Fisher's transformation makes correlations about normal; the limit is 5.5 standard deviations above their
-    median, both robust, and at most 0.99. With fewer than 40 files it is 0.97.
+    median, both robust, and at most 0.99. With fewer than 40 files it is 0.93.
 
     Example:
 

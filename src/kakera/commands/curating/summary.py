@@ -24,7 +24,7 @@ def across_sentence(found: Curation) -> str:
     split = found.dataset.split
     held = sum(str(split[row]) != "train" for group in groups for row in group.rows)
     return (
-        f"copies in two parts: {_many(len(groups), 'group')} with {_many(held, 'file')} of test or "
+        f"copies in two parts: {many(len(groups), 'group')} with {many(held, 'file')} of test or "
         "validation; they spoil the evaluation"
     )
 
@@ -36,14 +36,14 @@ def copies_sentence(found: Curation) -> str:
     kinds = Counter(kind for group in found.groups for kind in group.kinds[1:])
     extra = sum(len(group.rows) - 1 for group in found.groups)
     words = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())
-    return f"copies: {_many(len(found.groups), 'group')}, {_many(extra, 'file')} to drop ({words})"
+    return f"copies: {many(len(found.groups), 'group')}, {many(extra, 'file')} to drop ({words})"
 
 
 def label_sentences(found: Curation) -> list[str]:
     """Return sentences about labels, or why they were not checked. See `curate`."""
     check = found.check
     conflicts = len({each.group for each in found.findings if each.kind == "conflict"})
-    lines = [f"copies with different labels: {_many(conflicts, 'group')}"] if conflicts else []
+    lines = [f"copies with different labels: {many(conflicts, 'group')}"] if conflicts else []
     if isinstance(check, str):
         return [*lines, f"labels were not checked: {check}"]
     suspects, overlaps = check.suspects(), check.overlaps()
@@ -71,14 +71,21 @@ def other_sentences(found: Curation) -> list[str]:
     if found.coverage is not None:
         cover = found.coverage
         lines.append(
-            f"coverage: {len(cover.empty)} of {_many(cover.clusters, 'cluster')} of training files without a "
+            f"coverage: {len(cover.empty)} of {many(cover.clusters, 'cluster')} of training files without a "
             f"test file ({cover.chance:.1f} by chance); {len(cover.far):,} of "
-            f"{_many(cover.test, 'test file')} far from all training files ({0.01 * cover.test:.0f} expected)"
+            f"{many(cover.test, 'test file')} far from all training files ({0.01 * cover.test:.0f} expected)"
         )
     if found.unreadable:
-        lines.append(f"unreadable: {_many(len(found.unreadable), 'file')}")
+        lines.append(f"unreadable: {many(len(found.unreadable), 'file')}")
     return lines
 
 
-def _many(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
+def many(count: int, word: str, words: str = "") -> str:
+    """Return a number with a word, or with `words` if the number is not 1.
+
+    Example:
+
+        >>> many(1, "copy", "copies"), many(2000, "file")
+        ('1 copy', '2,000 files')
+    """
+    return f"{count:,} {word if count == 1 else words or word + 's'}"

@@ -170,7 +170,7 @@ def _method(found: Curation) -> list[str]:
         "compared by small pictures of 48 × 48 pixels (recordings: spectrograms): the likeness is the "
         f"correlation of their gradients. {found.copies.compared:,} pairs were compared. The limits are 5.5 "
         "standard deviations above the likeness of files that look alike but differ, their tenth neighbours "
-        "(0.97 for fewer than 40 files)."
+        "(0.93 for fewer than 40 files)."
     )
     seconds = f"All of it took {found.seconds:.1f} s, without this page."
     return [
