@@ -178,7 +178,7 @@ def measure(encoder: str, folder: Path) -> list[tuple[str, ...]]:
         hashed = phash(pictures, distance)
         if hashed is not None:
             sets[f"imagededup PHash, distance {distance}"] = hashed
-    rows = [("copies", *COPIES, "precision")]
+    rows: list[tuple[str, ...]] = [("copies", *COPIES, "precision")]
     for name, one in sets.items():
         rows.append((name, *(f"{100 * value:.0f} %" for value in copy_rows(one, planted).values())))
     foreign = {*planted["foreign"]}

@@ -89,7 +89,7 @@ def curate(
     workers: int | Auto = AUTO,
     device: str = AUTO,
 ) -> Curation:
-    """Find copies, probably wrong labels, unusual files, and gaps of the test part; write them into a folder.
+    """Write the copies, probably wrong labels, unusual files and gaps of a data set into a folder.
 
     `data` is as in `open_data`, `init_from` the encoder: a run, or weights of another library. `out` is the
     folder of `findings.csv` and `report.html`. `pool` chooses the tokens. `mirrored` also finds mirrored

@@ -56,7 +56,8 @@ def stored_features(
     """
     store, names = TokenStore(encoder.key(dataset)), {kind: _last(kind, encoder.depth) for kind in kinds}
     own = list(dict.fromkeys(names.values()))
-    keys = _keys(dataset, keys, mirrored=mirrored)
+    keys = file_keys(dataset) if keys is None else keys
+    keys = [mirrored_key(key) for key in keys] if mirrored else keys
     tokens, known = store.find(keys, own)
     missing = _once(keys, known)
     if len(missing):
@@ -85,27 +86,14 @@ def stored_features(
 
 
 def missing_files(
-    encoder: FrozenEncoder,
-    dataset: Dataset,
-    kinds: Sequence[Kind],
-    keys: Sequence[Key] | None = None,
-    *,
-    mirrored: bool = False,
+    encoder: FrozenEncoder, dataset: Dataset, kinds: Sequence[Kind], keys: Sequence[Key] | None = None
 ) -> NDArray[np.int64]:
     """Return the numbers of the files whose tokens must be computed, because the cache lacks them.
 
     See `stored_features`.
     """
-    keys, own = (
-        _keys(dataset, keys or None, mirrored=mirrored),
-        [_last(kind, encoder.depth) for kind in kinds],
-    )
+    keys, own = keys or file_keys(dataset), [_last(kind, encoder.depth) for kind in kinds]
     return _once(keys, TokenStore(encoder.key(dataset)).find(keys, own)[1])
-
-
-def _keys(dataset: Dataset, keys: Sequence[Key] | None, *, mirrored: bool) -> Sequence[Key]:
-    found = file_keys(dataset) if keys is None else keys
-    return [mirrored_key(key) for key in found] if mirrored else found
 
 
 def _last(kind: Kind, depth: int) -> Kind:

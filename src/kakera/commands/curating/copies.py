@@ -128,7 +128,7 @@ def likeness_limit(likeness: NDArray[np.float32]) -> float:
 
     Example:
 
-        >>> spread = np.random.default_rng(0).normal(0.5, 0.2, 1000)
+        >>> spread = np.random.default_rng(0).normal(0.5, 0.2, 100_000)
         >>> round(likeness_limit(np.tanh(spread)), 2), round(float(np.tanh(0.5 + 5.5 * 0.2)), 2)
         (0.92, 0.92)
     """

@@ -1,4 +1,4 @@
-"""How well the test part covers the training part, and the reverse, by the tokens of their files."""
+"""Clusters of training files without a test file, and test files far from all training files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BLOCK = 1024
 
 @dataclass(frozen=True, eq=False)
 class Coverage:
-    """What the test part and the training part lack of each other. See `find_coverage`."""
+    """The clusters and files that only one of both parts has. See `find_coverage`."""
 
     clusters: int
     """The number of clusters of training files."""

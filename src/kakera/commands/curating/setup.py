@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ from kakera.formats.tokens.keys import Key, file_keys
 from kakera.formats.tokens.store import Kind, PoolName
 from kakera.machine import usable_cores
 from kakera.option_fields import AUTO, Auto
-from kakera.training.stored_features import missing_files, stored_features
+from kakera.training.stored_features import stored_features
 
 FEW = 256  # up to this number of files, reading them takes less time than starting processes
 FINDINGS, REPORT = "findings.csv", "report.html"
@@ -39,14 +38,6 @@ class CurateSetup:
     pool: PoolName
     mirrored: bool
     """True if the mirrored pictures are embedded too."""
-
-    def missing(self) -> int:
-        """Return the number of files whose tokens must be computed, mirrored pictures counted apart."""
-        kinds: list[Kind] = [(-1, self.pool)]
-        found = len(missing_files(self.encoder, self.dataset, kinds, self.keys))
-        if self.mirrored:
-            found += len(missing_files(self.encoder, self.dataset, kinds, self.keys, mirrored=True))
-        return found
 
 
 def open_curate_setup(
@@ -66,7 +57,7 @@ def open_curate_setup(
     if pool != AUTO and pool not in allowed:
         do = "choose one of these, or leave it out"
         raise OptionError("pool", got=pool, expected=f"auto, {', '.join(allowed)}", do=do)
-    chosen = rejection_pool(encoder.class_tokens) if pool == AUTO else cast("PoolName", pool)
+    chosen = rejection_pool(encoder.class_tokens) if pool == AUTO else pool
     inputs = encoder.inputs
     if isinstance(data, Dataset):
         dataset = data.with_ranges(inputs.values) if inputs.values else data
