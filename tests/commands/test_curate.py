@@ -119,6 +119,41 @@ def test_the_table_has_one_file_of_each_group_and_finetune_reads_it(world: Path)
     assert again.groups == ()
 
 
+@pytest.mark.parametrize("header", ["file,label", "file,label,part"])
+def test_a_table_of_the_user_is_not_overwritten(header: str, world: Path) -> None:
+    table, rest = Path("mine.csv"), ",train" if "part" in header else ""
+    table.write_text(f"{header}\npictures/train/a/20.png,a{rest}\npictures/train/b/21.png,b{rest}\n")
+    before = table.read_text()
+    with pytest.raises(OptionError, match="apply: got mine.csv, which exists, expected a new file"):
+        curate("mine.csv", init_from="encoder", out="kept", apply="mine.csv")
+    assert table.read_text() == before
+
+
+def test_spans_of_recordings_stay_in_the_table(world: Path) -> None:
+    record(world / "long.wav", tone(500, 1.0), RATE)
+    record(world / "other.wav", tone(900, 1.0), RATE)
+    lines = ["file,label,start,end", "long.wav,x,0,0.4", "long.wav,y,0.5,", "other.wav,x,,"]
+    Path("spans.csv").write_text("\n".join(lines))
+    curate("spans.csv", init_from="ear", out="spans", apply="spans-clean.csv")
+    with Path("spans-clean.csv").open() as file:
+        rows = [(row["file"], row["label"], row["start"], row["end"]) for row in csv.DictReader(file)]
+    assert rows == [
+        ("long.wav", "x", "0.0", "0.4"),
+        ("long.wav", "y", "0.5", ""),
+        ("other.wav", "x", "0.0", ""),
+    ]
+
+
+def test_each_of_two_equal_broken_files_is_named(world: Path) -> None:
+    for name in ("one", "two"):
+        (world / "broken").mkdir(exist_ok=True)
+        (world / "broken" / f"{name}.png").write_bytes(b"no picture")
+    for number in range(2):
+        scene(200 + number).save(world / "broken" / f"{number}.png")
+    found = curate("broken", init_from="encoder", out="equal")
+    assert {error.path for error in found.unreadable} == {"broken/one.png", "broken/two.png"}
+
+
 def test_relabel_changes_training_labels_only(world: Path) -> None:
     place = world / "shades"
     for number in range(80):

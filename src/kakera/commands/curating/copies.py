@@ -9,22 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera import seeding
+from kakera.commands.curating.crops import FEWEST, RANK, SAMPLE, Small, crop_pairs
 from kakera.formats.tokens.keys import Key
-from kakera.retrieval.alignment import aligned, gradient_correlation, warped
+from kakera.retrieval.alignment import gradient_correlation
 from kakera.retrieval.exact import Vectors, nearest, unit_length
 from kakera.retrieval.pairs import best_pairs, groups_of, neighbour_limit, pairs_above
 
 EXACT, RECODED, MIRRORED, CROPPED, EXCERPT = "exact", "re-encoded", "mirrored", "cropped", "excerpt"
-RANK = 10  # neighbours of each file that are compared
 DEVIATIONS = 5.5  # of the likeness of files that differ, above which two files are copies
-FEWEST, FIXED, HIGHEST = 40, 0.93, 0.99  # with fewer files, the limit is fixed; it is never higher than 0.99
-SAMPLE = 1000  # files whose tenth neighbours show how alike different files are
+FIXED, HIGHEST = 0.93, 0.99  # with fewer files, the limit is fixed; it is never higher than 0.99
 MOST = 20_000  # files among which crops are searched
 PAIRS = 1024  # pairs at a time
-SCALES = {"pictures": ((0.9, 0.9),), "recordings": ((0.5, 1.0), (0.65, 1.0), (0.8, 1.0), (0.9, 1.0))}
-STEPS, ROUGH = (2, 4), (0.4, 0.7)  # of a window, and the least likeness before them
+WIDTH, ROWS = 128, 20_000  # components of the tokens that are compared, from so many files
 Pairs = NDArray[np.int64]
-Small = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -90,11 +87,9 @@ def find_copies(
     owner = [firsts.setdefault(key, row) if key else row for row, key in enumerate(keys)]
     pairs = [CopyPair(first, row, EXACT, 1.0) for row, first in enumerate(owner) if first != row]
     rows = np.array([row for row, first in enumerate(owner) if first == row], np.int64)
-    seen, limits, compared = small[rows].astype(np.float32), dict[str, float](), 0
-    centre = tokens.mean(axis=0, dtype=np.float64) if len(tokens) else 0
-    vectors = unit_length(tokens[rows] - centre)
+    seen, limits, compared = small[rows], dict[str, float](), 0
     found = dict[tuple[int, int], tuple[float, str]]()
-    others = None if mirrored is None else unit_length(mirrored[rows] - centre)
+    vectors, others = _vectors(tokens[rows], None if mirrored is None else mirrored[rows])
     for name, other in ((RECODED, None), (MIRRORED, others)):
         if name == MIRRORED and other is None:
             continue
@@ -108,7 +103,7 @@ def find_copies(
         _keep(found, near, likeness, limits[name], name)
     if len(rows) <= MOST:
         name = EXCERPT if kind == "recordings" else CROPPED
-        near, likeness, far = _windows(seen, kind)
+        near, likeness, far = crop_pairs(seen, kind)
         limits[name] = likeness_limit(far)
         compared += len(near)
         _keep(found, np.sort(near, axis=1), likeness, limits[name], name)
@@ -155,15 +150,27 @@ def _keep(
             found[pair] = value, name
 
 
+def _vectors(
+    tokens: NDArray[np.float32], mirrored: NDArray[np.float32] | None
+) -> tuple[Vectors, Vectors | None]:
+    """Return centred tokens of length 1, and those of the mirrored pictures; of wide ones the components."""
+    centre = tokens.mean(axis=0, dtype=np.float64).astype(np.float32)
+    both = [tokens - centre] if mirrored is None else [tokens - centre, mirrored - centre]
+    if tokens.shape[1] > WIDTH:
+        some = both[0][:: -(-len(tokens) // ROWS)].astype(np.float64)
+        axes = np.linalg.eigh(some.T @ some)[1][:, -WIDTH:].astype(np.float32)
+        both = [values @ axes for values in both]
+    units = [unit_length(values) for values in both]
+    return units[0], units[1] if len(units) > 1 else None
+
+
 def _near(vectors: Vectors, others: Vectors | None) -> Pairs:
     """Return the pairs of rows whose vectors are most alike."""
     limit = neighbour_limit(vectors, RANK, others) if len(vectors) >= FEWEST else -2.0
     return best_pairs(*pairs_above(vectors, limit, others), RANK)[0]
 
 
-def _far(
-    vectors: Vectors, others: Vectors | None, seen: NDArray[np.float32], turned: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def _far(vectors: Vectors, others: Vectors | None, seen: Small, turned: Small) -> NDArray[np.float32]:
     """Return the likeness of some files to their tenth neighbours, which look alike but are no copies."""
     if len(vectors) < FEWEST:
         return np.zeros(0, np.float32)
@@ -173,60 +180,11 @@ def _far(
     return _likeness(seen, turned, np.stack([rows, items[:, -1]], axis=1))
 
 
-def _likeness(seen: NDArray[np.float32], turned: NDArray[np.float32], pairs: Pairs) -> NDArray[np.float32]:
+def _likeness(seen: Small, turned: Small, pairs: Pairs) -> NDArray[np.float32]:
     found = np.zeros(len(pairs), np.float32)
     for start in range(0, len(pairs), PAIRS):
         first, second = pairs[start : start + PAIRS].T
-        found[start : start + PAIRS] = gradient_correlation(seen[first], turned[second])
+        found[start : start + PAIRS] = gradient_correlation(
+            seen[first].astype(np.float32), turned[second].astype(np.float32)
+        )
     return found
-
-
-def _windows(seen: NDArray[np.float32], kind: str) -> tuple[Pairs, NDArray[np.float32], NDArray[np.float32]]:
-    """Return pairs where the first file may be a window of the second, their likeness, and that of others."""
-    windows = np.array(
-        [
-            (across, x * (1 - across), down, y * (1 - down))
-            for across, down in SCALES[kind]
-            for x in (-1, 0, 1)
-            for y in ((-1, 0, 1) if down < 1 else (0,))
-        ],
-        np.float32,
-    )
-    count, many = len(seen), len(windows)
-    rank = min(RANK, count - 1)
-    if rank < 1:
-        return np.zeros((0, 2), np.int64), np.zeros(0, np.float32), np.zeros(0, np.float32)
-    cut = [_thumbnails(warped(seen, np.broadcast_to(each, (count, 4)))) for each in windows]
-    vectors = np.stack(cut, axis=1).reshape(many * count, -1)
-    starts, queries = np.arange(0, many * count, many), _thumbnails(seen)
-    parts = list[tuple[Pairs, NDArray[np.int64]]]()
-    for first in range(0, count, PAIRS):
-        rows = np.arange(first, min(first + PAIRS, count))
-        items, _, best = nearest(vectors, queries[rows], rank, hidden=list(rows[:, None]), starts=starts)
-        parts.append((np.stack([rows.repeat(rank), items.reshape(-1)], axis=1), best.reshape(-1) % many))
-    pairs, chosen = (np.concatenate(each) for each in zip(*parts, strict=True))
-    likeness = np.empty(len(pairs), np.float32)
-    for first in range(0, len(pairs), PAIRS):
-        here = slice(first, first + PAIRS)
-        likeness[here] = gradient_correlation(
-            seen[pairs[here, 0]], warped(seen[pairs[here, 1]], windows[chosen[here]])
-        )
-    far = np.zeros(len(pairs), bool)
-    if count >= FEWEST:
-        some = np.sort(seeding.permutation(0, 0, count, "crops")[:SAMPLE])
-        far[some * rank + rank - 1] = True
-    found = windows[chosen]
-    for steps, least in zip(STEPS, ROUGH, strict=True):  # most pairs are refused after few steps
-        close = np.flatnonzero((likeness > least) | far)
-        likeness[close], found[close] = aligned(
-            seen[pairs[close, 0]], seen[pairs[close, 1]], found[close], steps
-        )
-    return pairs, likeness, likeness[far]
-
-
-def _thumbnails(pictures: NDArray[np.float32]) -> Vectors:
-    """Return the means of 8 × 8 squares of pictures as vectors (n, 64) of length 1."""
-    count, side = pictures.shape[:2]
-    step = side // 8
-    values = pictures.reshape(count, 8, step, 8, step).mean(axis=(2, 4)).reshape(count, -1)
-    return unit_length(values - values.mean(axis=1, keepdims=True))

@@ -14,7 +14,7 @@ from kakera.data.dataset import Dataset
 from kakera.data.folders.media import Kind as MediaKind
 from kakera.data.shards.open import is_shards
 from kakera.data.sources.open import open_dataset
-from kakera.errors import DataError, OptionError, RunError, UnreadableFileError
+from kakera.errors import DataError, OptionError, RunError, UnreadableFileError, printable
 from kakera.formats.rejection import rejection_pool
 from kakera.formats.tokens.encoder import FrozenEncoder, open_encoder
 from kakera.formats.tokens.keys import Key, file_keys
@@ -107,7 +107,7 @@ def tokens_of(setup: CurateSetup, *, workers: int | Auto = AUTO, device: str = A
         return found[kind], rows
 
     tokens, rows = computed(dataset, setup.keys, mirrored=False, errors=broken)
-    errors = (*dataset.unreadable, *{error.path: error for error in broken}.values())
+    errors = (*dataset.unreadable, *_each_file(setup, rows, broken))
     if len(rows) < LEAST:
         more = f", {len(errors)} unreadable, such as {errors[0].path}" if errors else ""
         got, do = f"{len(rows)} readable file{'s' * (len(rows) != 1)}{more}", "check the files"
@@ -118,6 +118,18 @@ def tokens_of(setup: CurateSetup, *, workers: int | Auto = AUTO, device: str = A
         found, kept = computed(files, keys, mirrored=True, errors=[])
         turned = found if len(kept) == len(files) else None
     return CurateTokens(replace(setup, dataset=files, keys=keys), tokens, turned, errors)
+
+
+def _each_file(
+    setup: CurateSetup, rows: NDArray[np.int64], broken: Sequence[UnreadableFileError]
+) -> list[UnreadableFileError]:
+    """Return an error for each file that has no tokens: of equal files, only the first one was read."""
+    pictures, reasons = setup.dataset.pictures, {error.path: error.reason for error in broken}
+    missing = np.setdiff1d(np.arange(len(setup.dataset)), rows).tolist()
+    names = {row: printable(pictures.name(row)) for row in missing}
+    of_content = {setup.keys[row]: reasons[names[row]] for row in missing if names[row] in reasons}
+    found = {name: of_content.get(setup.keys[row], "it cannot be read") for row, name in names.items()}
+    return [UnreadableFileError(name, why) for name, why in {**found, **reasons}.items()]
 
 
 def require_folder(out: str | Path) -> Path:

@@ -11,14 +11,14 @@ from kakera.data.dataset import Dataset
 from kakera.errors import DataError, OptionError
 from kakera.reports.tables import write_csv
 
-SUFFIXES = (".csv", ".tsv")
+HEADER, SPAN = ("file", "label", "part"), ("start", "end")
 
 
 def require_table(path: str | Path, dataset: Dataset) -> Path:
     """Return the path of a table for `--apply`.
 
-    Raises OptionError for another suffix, and DataError for data that have no file for each sample, or
-    several numbers to predict.
+    Raises OptionError for another suffix and for a file that is no such table or is the data set itself, and
+    DataError for data that have no file for each sample, or several numbers to predict.
 
     Example:
 
@@ -32,6 +32,9 @@ def require_table(path: str | Path, dataset: Dataset) -> Path:
     found = Path(path)
     if found.suffix.lower() != ".csv" or found.is_dir():
         raise OptionError("apply", got=path, expected="a .csv file", do="choose another name")
+    if found.exists() and (not _is_own(found) or found.resolve() == Path(dataset.name).resolve()):
+        expected = "a new file, or a table of kakera curate"
+        raise OptionError("apply", got=f"{path}, which exists", expected=expected, do="choose another name")
     own = [isinstance(place, str | os.PathLike) for place in (dataset.pictures.paths or [None])[:1]]
     if not all(own):
         got, expected = "samples that are no files of their own", "a folder or a table of files"
@@ -40,6 +43,15 @@ def require_table(path: str | Path, dataset: Dataset) -> Path:
         got = f"{len(dataset.classes)} numbers to predict"
         raise DataError(dataset.name, got=got, expected="one, for a table", do="leave out --apply")
     return found
+
+
+def _is_own(path: Path) -> bool:
+    """Return True if a file has the header of a table of this command."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.readline(100).rstrip("\n") in (",".join(HEADER), ",".join((*HEADER, *SPAN)))
+    except (OSError, ValueError):
+        return False
 
 
 def write_table(
@@ -65,7 +77,7 @@ def write_table(
         name = os.path.relpath(Path(dataset.pictures.paths[row]).resolve(), start)
         cells = name, relabelled.get(row, labels[row]), str(dataset.split[row])
         rows.append((*cells, *(_seconds(value) for value in spans[row])) if divided else cells)
-    write_csv(path, ("file", "label", "part", *(("start", "end") if divided else ())), rows)
+    write_csv(path, (*HEADER, *(SPAN if divided else ())), rows)
     return len(rows), changed
 
 
