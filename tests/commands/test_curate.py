@@ -238,6 +238,12 @@ def test_three_files_are_compared_too() -> None:
     assert "unusual files were not searched: fewer than 40 files" in found.lines()
 
 
+def test_a_search_for_crops_that_is_left_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kakera.commands.curating.copies.MOST", 10)
+    found = curate(numbers(None), init_from="encoder", out="large")
+    assert "crops were not searched: more than 20,000 files" in found.lines()
+
+
 def test_an_unreadable_file_is_a_finding(world: Path) -> None:
     (world / "some").mkdir()
     for number in range(3):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from kakera.commands.curating.copies import CROPPED, EXCERPT, MOST
 from kakera.commands.curating.unusual import LEAST
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def label_sentences(found: Curation) -> list[str]:
 def other_sentences(found: Curation) -> list[str]:
     """Return sentences about unusual files, coverage and unreadable files. See `curate`."""
     lines = list[str]()
+    if not {CROPPED, EXCERPT} & found.copies.limits.keys():
+        lines.append(f"crops were not searched: more than {MOST:,} files")
     if found.unusual is None:
         lines.append(f"unusual files were not searched: fewer than {LEAST} files")
     else:
