@@ -1,10 +1,11 @@
 """kakera (かけら, fragment): Vision Transformers and masked autoencoders for pictures and sounds.
 
 Every subcommand of the command line is also a function: `demo`, `inspect`, `pretrain`, `finetune`, `fit`,
-`probe`, `predict`, `embed`, `build_index`, `search`, `explain_files`, `pack`, `serve`, `study_mask_ratio`,
-`study_data_size`, `study_encoders`, `convert`, `convert_int8`. `load` loads a model. `explain` contains the
-functions that show how a model works. `ViT`, `MAE`, `Classifier` and `ResNet` are PyTorch modules for your
-own training loop. `masking` contains the ways to hide patches. Each name is imported when it is first used.
+`probe`, `predict`, `embed`, `build_index`, `search`, `curate`, `explain_files`, `pack`, `serve`,
+`study_mask_ratio`, `study_data_size`, `study_encoders`, `convert`, `convert_int8`. `load` loads a model.
+`explain` contains the functions that show how a model works. `ViT`, `MAE`, `Classifier` and `ResNet` are
+PyTorch modules for your own training loop. `masking` contains the ways to hide patches. Each name is imported
+when it is first used.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from kakera import explain, masking
     from kakera.commands.build_index import build_index
     from kakera.commands.convert_int8 import convert_int8
+    from kakera.commands.curate import curate
     from kakera.commands.demo import demo
     from kakera.commands.embed import embed
     from kakera.commands.explain import explain_files
@@ -58,6 +60,7 @@ __all__ = [
     "build_index",
     "convert",
     "convert_int8",
+    "curate",
     "demo",
     "embed",
     "explain",
@@ -92,6 +95,7 @@ _PLACES = {
     "build_index": "commands.build_index.build_index",
     "convert": "formats.convert.convert",
     "convert_int8": "commands.convert_int8.convert_int8",
+    "curate": "commands.curate.curate",
     "demo": "commands.demo.demo",
     "embed": "commands.embed.embed",
     "explain": "explain",

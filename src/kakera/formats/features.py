@@ -79,10 +79,12 @@ def each_features(
     *,
     workers: int = 0,
     progress: str = "",
+    mirrored: bool = False,
 ) -> Iterator[tuple[NDArray[np.int64], Features, tuple[UnreadableFileError, ...]]]:
     """Yield indices of files (m,), their embeddings (m, d) by (layer, pool), and unreadable files.
 
     Each file occurs once, in order, as soon as its batch is computed. The arguments are as in `features`.
+    `mirrored` turns the pictures around their vertical axis.
 
     Example:
 
@@ -99,6 +101,7 @@ def each_features(
     rest: tuple[NDArray[np.int64], Features] | None = None  # windows of the last recording so far
     for part in file_batches(saved.inputs, dataset, workers, progress):
         pixels, padding = saved.front_end(part.pictures.to(saved.device), part.lengths)
+        pixels = pixels.flip(-1) if mirrored else pixels
         trace = Trace(tokens=[layer % (depth + 1) for layer in layers])
         chosen = visible_index(None, padding, saved.device)
         encoder.tokens(pixels.to(encoder.reference.dtype), chosen, None, trace)

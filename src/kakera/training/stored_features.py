@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kakera.data.dataset import Dataset
 from kakera.errors import DataError, UnreadableFileError
 from kakera.formats.tokens.encoder import FrozenEncoder
-from kakera.formats.tokens.keys import Key, file_keys
+from kakera.formats.tokens.keys import Key, file_keys, mirrored_key
 from kakera.formats.tokens.store import Kind, PoolName, TokenStore
 
 BLOCK, SECONDS = 1024, 10.0  # files, or seconds of computing, after which a file of the cache is written
@@ -28,12 +28,14 @@ def stored_features(
     progress: str = "tokens",
     device: str = "auto",
     unreadable: list[UnreadableFileError] | None = None,
+    mirrored: bool = False,
 ) -> tuple[dict[Any, NDArray[np.float32]], NDArray[np.int64]]:
     """Return embeddings (n, d) for each (layer, pool) of `kinds`, and the numbers of the n readable files.
 
     They are those of `kakera.formats.features.features`. Tokens that the cache has are read; others are
     computed and added to it every 1024 files or 10 seconds, also when the computation is interrupted. Files
-    with the same content are computed once. `keys` are those of `file_keys`, if they are known.
+    with the same content are computed once. `keys` are those of `file_keys`, if they are known. `mirrored`
+    turns the pictures around their vertical axis.
     Unreadable files are appended to `unreadable`. Raises OptionError for another layer, and DataError for
     tokens that are not finite.
 
@@ -55,6 +57,7 @@ def stored_features(
     store, names = TokenStore(encoder.key(dataset)), {kind: _last(kind, encoder.depth) for kind in kinds}
     own = list(dict.fromkeys(names.values()))
     keys = file_keys(dataset) if keys is None else keys
+    keys = [mirrored_key(key) for key in keys] if mirrored else keys
     tokens, known = store.find(keys, own)
     missing = _once(keys, known)
     if len(missing):
@@ -68,6 +71,7 @@ def stored_features(
             progress,
             device,
             [] if unreadable is None else unreadable,
+            mirrored=mirrored,
         )
         for kind in own:
             values = computed[kind]
@@ -130,6 +134,8 @@ def _computed(
     progress: str,
     device: str,
     unreadable: list[UnreadableFileError],
+    *,
+    mirrored: bool = False,
 ) -> tuple[dict[Kind, NDArray[np.float32]], NDArray[np.int64]]:
     """Compute the tokens of files and add them to the cache; return them with the numbers of the files."""
     from kakera.formats.features import each_features, require_layers
@@ -151,7 +157,9 @@ def _computed(
             store.add([keys[row] for row in rows], found)
 
     with moved_to_device(saved, device):
-        batches = each_features(saved, files, layers, pools, workers=workers, progress=progress)
+        batches = each_features(
+            saved, files, layers, pools, workers=workers, progress=progress, mirrored=mirrored
+        )
         try:
             for samples, found, broken in batches:
                 unreadable += broken

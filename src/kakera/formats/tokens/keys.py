@@ -58,6 +58,17 @@ def keys_and_contents(dataset: Dataset) -> tuple[list[Key], list[Key]]:
     return keys, keys
 
 
+def mirrored_key(key: Key) -> Key:
+    """Return the key of a mirrored picture from that of the picture; b"" for none.
+
+    Example:
+
+        >>> len(mirrored_key(bytes(16))), mirrored_key(b"")
+        (16, b'')
+    """
+    return _key(b"mirrored", key) if key else b""
+
+
 def keys_of_source(dataset: Dataset, source: Dataset) -> list[Key]:
     """Return the keys of decoded files: those of the files that they were decoded from.
 

@@ -1,0 +1,71 @@
+"""`kakera curate DATA --init-from ENCODER --out FOLDER`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from kakera.cli.arguments import KIND_HELP, KINDS, READING, WRITING, Arguments, add_workers
+from kakera.errors import OptionError
+from kakera.option_fields import AUTO
+
+
+def run(words: Sequence[str]) -> int:
+    """Write the findings and print a summary; return 2 if a file is unreadable. Raises OptionError."""
+    parser = Arguments("curate", "Find copies, wrong labels, unusual files and gaps of a data set.")
+    parser.add_argument("data", metavar="DATA", help="a folder, a table, shards, or any other data set")
+    parser.add_argument(
+        "--init-from",
+        dest="init_from",
+        metavar="ENCODER",
+        help="run folder, or weights of another library, whose encoder computes the tokens",
+    )
+    writing = parser.group(WRITING)
+    writing.add_argument("--out", metavar="FOLDER", help="folder of findings.csv and report.html")
+    writing.add_argument(
+        "--apply",
+        metavar="TABLE",
+        help="also write a .csv table without copies (file, label, part), which kakera finetune reads",
+    )
+    writing.add_argument(
+        "--relabel",
+        action="store_true",
+        help="in the table, give suspect training files their suggested label",
+    )
+    search = parser.group("search")
+    search.add_argument(
+        "--pool",
+        metavar="POOL",
+        help="tokens that are compared: class, mean, class and mean, attention; auto: class and mean, or "
+        "mean for an encoder without class token (default: auto)",
+    )
+    search.add_argument(
+        "--mirrored",
+        action=argparse.BooleanOptionalAction,
+        help="also find mirrored copies of pictures; the encoder reads each picture twice (default: True)",
+    )
+    search.add_argument(
+        "--unusual", type=int, metavar="N", help="number of unusual files to list at most (default: 50)"
+    )
+    parser.group(READING).add_argument("--kind", choices=KINDS, default="any", help=KIND_HELP)
+    add_workers(parser)
+    parser.add_argument(
+        "--device", default=AUTO, help="device for the encoder: cpu, cuda, mps or auto (default: auto)"
+    )
+    given = vars(parser.parse_args(words))
+    for option, flag, do in (("init_from", "--init-from", "RUN"), ("out", "--out", "FOLDER")):
+        if option not in given:
+            what = "a run folder" if option == "init_from" else "a folder"
+            raise OptionError("kakera curate", got=f"no {flag}", expected=what, do=f"add {flag} {do}")
+    from kakera.cli.output import print_report
+    from kakera.commands.curate import curate
+
+    found = curate(given.pop("data"), **given)
+    print("\n".join(found.lines()))
+    print(f"{found.folder / 'findings.csv'}: {len(found.findings):,} findings")
+    print_report(Path(given["out"]))
+    for error in found.unreadable:
+        print(f"kakera: {error}", file=sys.stderr)
+    return 2 if found.unreadable else 0
