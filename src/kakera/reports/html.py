@@ -40,6 +40,7 @@ pre { padding: .8rem 1rem; border: 1px solid var(--line); border-radius: .4rem; 
 .bar { display: block; height: .8rem; border-radius: .2rem; background: rgba(var(--shade), .35); }
 .bars .own .bar { background: rgb(var(--shade)); } .bars .own { font-weight: 600; }
 .gallery { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); }
+.gallery + .gallery { margin-top: 1rem; }
 .gallery.sounds { grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); }
 .card { border: 1px solid var(--line); border-radius: .4rem; padding: .6rem; font-size: .9em; }
 .card img { display: block; width: 100%; height: 7.5rem; object-fit: contain; margin-bottom: .4rem; }
