@@ -306,7 +306,7 @@ def test_an_unreadable_file_is_named_and_the_others_are_there(here: Path) -> Non
     for options in ({}, {"tokens": True}):
         found = build_index("pictures", init_from="encoder", out=f"i{len(options)}.npz", **options)
         assert [Path(error.path).name for error in found.unreadable] == ["broken.png"]
-        assert (found.vectors, found.files) == (10, 10)
+        assert (found.vectors, found.files, found.computed) == (10, 10, 10)
 
 
 def test_names_that_are_no_text_are_shown_and_found(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

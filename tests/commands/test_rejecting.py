@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import kakera
 from kakera.commands.finetune import finetune
@@ -14,6 +15,7 @@ from kakera.formats.bundle import Pretrained
 from kakera.formats.convert import convert
 from kakera.formats.features import features
 from kakera.formats.load import load
+from kakera.formats.onnx.export import graph
 from kakera.formats.onnx.model import open_onnx
 from kakera.formats.rejection import FILE, rejection_of
 from kakera.inputs import InputSpec
@@ -143,4 +145,14 @@ def test_distances_of_another_graph_are_refused(fitted: Path, tmp_path: Path) ->
     description["weights"] = "0" * 64
     (tmp_path / "onnx" / "config.json").write_text(json.dumps(description))
     with pytest.raises(KakeraError, match="distances of other weights"):
+        open_onnx(tmp_path / "onnx")
+
+
+def test_a_graph_of_another_run_beside_the_distances_is_refused(fitted: Path, tmp_path: Path) -> None:
+    convert(fitted, tmp_path / "onnx", to="onnx")
+    saved = load(fitted)
+    with torch.no_grad():
+        next(saved.model.parameters()).mul_(2)
+    (tmp_path / "onnx" / "model.onnx").write_bytes(graph(saved))
+    with pytest.raises(KakeraError, match="graph of other weights, expected that of config.json; copy model"):
         open_onnx(tmp_path / "onnx")

@@ -286,6 +286,12 @@ def test_what_cannot_be_searched_is_refused_in_one_line(ears: Path) -> None:
         ),
         (lambda: search("s.npz", "songs/low/0.wav", region=(0, 0, 4, 4)), OptionError, "got recordings"),
         (lambda: search("s.npz", "songs/low/0.wav:2-1"), OptionError, "with an end after the start"),
+        (
+            lambda: search("s.npz", "songs/low/0.wav:0-60"),
+            OptionError,
+            r"query: got 0-60, expected a span in the \S+ s of songs/low/0\.wav",
+        ),
+        (lambda: search("i.npz", f"{query}:0-1"), OptionError, "query: got a span in seconds, expected pict"),
         (lambda: search("i.npz", "empty"), DataError, "empty: got no picture"),
         (lambda: search("i.npz", []), DataError, "queries: got none, expected at least one file"),
         (

@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from kakera.errors import OptionError
+
 if TYPE_CHECKING:
     from kakera.training.metrics_report import Evaluation
 
@@ -147,3 +149,18 @@ def print_report(folder: Path) -> None:
     path = folder / "report.html"
     if path.exists():
         print(f"{path}: open it in a browser")
+
+
+def require_page(option: str, name: str) -> None:
+    """Raise OptionError for the name of a page that would overwrite a file of another kind.
+
+    Example:
+
+        >>> try:
+        ...     require_page("--page", "photo.png")
+        ... except OptionError as error:
+        ...     print(error)
+        --page: got photo.png, expected a name ending in .html; correct it
+    """
+    if name and Path(name).suffix.lower() not in (".html", ".htm"):
+        raise OptionError(option, got=name, expected="a name ending in .html", do="correct it")

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from kakera.cli.arguments import WRITING, Arguments, add_ranges, add_workers
+from kakera.cli.output import require_page
 from kakera.cli.prediction_output import (
     print_csv,
     print_json,
@@ -92,6 +93,7 @@ def run(words: Sequence[str]) -> int:
         help="order on the page; surest: highest probability first, given: as passed (default: surest)",
     )
     given = parser.parse_args(words)
+    require_page("--page", given.page)
     if given.page and given.windows:
         raise OptionError(
             "--page", got="--windows as well", expected="whole files", do="remove --page or --windows"

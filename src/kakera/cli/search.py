@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kakera.cli.arguments import WRITING, Arguments
-from kakera.cli.output import print_table
+from kakera.cli.output import print_table, require_page
 from kakera.errors import OptionError
 from kakera.option_fields import AUTO
 
@@ -76,6 +76,7 @@ def run(words: Sequence[str]) -> int:
     given = parser.parse_args(words)
     if given.json and given.csv:
         raise OptionError("--json", got="--csv as well", expected="one format", do="remove one of them")
+    require_page("--html", given.html)
     region = _region(given.region) if given.region else None
     from kakera.commands.search import search
 

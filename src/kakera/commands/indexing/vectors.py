@@ -78,6 +78,7 @@ def _from_cache(
         device=device,
         unreadable=broken,
     )
+    computed -= len({error.path for error in broken})
     spans = np.full((len(rows), 2), np.nan)
     sounds = files.sounds
     if sounds is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from kakera.data.dataset import Dataset
 from kakera.data.images.crop import CenterCrop
-from kakera.data.sounds import WHOLE, Span
+from kakera.data.sounds import WHOLE, Sounds, Span
 from kakera.data.sources.files import open_files
 from kakera.data.sources.items import Files, items
 from kakera.errors import DataError, OptionError, UnreadableFileError
@@ -85,7 +86,10 @@ def open_queries(
 def _opened(queries: Files, inputs: InputSpec) -> Dataset:
     """Return the queries as one data set. Raises DataError if there is none."""
     given: list[Any] = [queries] if isinstance(queries, Dataset) else [*items(queries)]
-    spans = {n: found for n, one in enumerate(given) if inputs.sound and (found := _span(one))}
+    spans = {n: found for n, one in enumerate(given) if (found := _span(one))}
+    if spans and inputs.sound is None:
+        do = "leave it out, or search a part of a picture with --region"
+        raise OptionError("query", got="a span in seconds", expected="pictures, as in the index", do=do)
     if not spans:
         dataset = open_files(given if len(given) != 1 else given[0], inputs)
     else:
@@ -98,6 +102,8 @@ def _opened(queries: Files, inputs: InputSpec) -> Dataset:
             path, span = spans.get(number, (one, None))
             sounds = open_files(path, inputs).sounds
             assert sounds is not None
+            if span is not None:
+                _require_inside(span, sounds)
             paths += [*sounds.paths]
             parts += [span] if span else [*sounds.spans]
         together = FileSounds(paths, inputs.sound, parts)
@@ -120,6 +126,17 @@ def _span(item: Any) -> tuple[Path, Span] | None:
         got, expected = item, "FILE:START-END in seconds, with an end after the start"
         raise OptionError("query", got=got, expected=expected, do="correct the span")
     return Path(found["file"]), (start, end)
+
+
+def _require_inside(span: Span, sounds: Sounds) -> None:
+    """Raise OptionError for a span that ends after its recording, rounded up to a second."""
+    try:
+        seconds = sounds.length(0) / sounds.spec.rate
+    except UnreadableFileError:
+        return  # is told of where the recording is read
+    if span[1] > math.ceil(seconds):
+        got, expected = f"{span[0]:g}-{span[1]:g}", f"a span in the {seconds:.4g} s of {sounds.name(0)}"
+        raise OptionError("query", got=got, expected=expected, do="correct the span")
 
 
 def region_of(dataset: Dataset, region: Sequence[float], info: IndexInfo) -> NDArray[np.bool_]:

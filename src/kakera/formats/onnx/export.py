@@ -24,6 +24,7 @@ from kakera.formats.rejection import FILE as REJECTION
 from kakera.formats.rejection import rejection_bytes
 
 FILE = "model.onnx"
+WEIGHTS = "kakera.weights"  # metadata of a graph: the checksum of the weights that its distances belong to
 TYPICAL = (
     "`typical` is the share of held-out training files that are at least as unusual as the input (for a "
     "recording: as this window). To reject inputs that are none of the classes, choose a rate of false "
@@ -65,7 +66,10 @@ def graph(saved: Pretrained) -> bytes:
             dynamic_shapes=(tuple({0: batch} for _ in example),),
         )
     assert program is not None
-    return program.model_proto.SerializeToString()
+    content = program.model_proto
+    if saved.rejection is not None:
+        content.metadata_props.add(key=WEIGHTS, value=_checksum(saved))
+    return content.SerializeToString()
 
 
 def require_packages() -> None:

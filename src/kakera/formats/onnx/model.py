@@ -20,7 +20,7 @@ from kakera.formats.classes import require_thresholds, unique_names
 from kakera.formats.description import inputs_of, thresholds_of
 from kakera.formats.fields import flag, mapping, words
 from kakera.formats.old_names import current
-from kakera.formats.onnx.export import FILE
+from kakera.formats.onnx.export import FILE, WEIGHTS
 from kakera.formats.onnx.inputs import Axes, input_of
 from kakera.formats.onnx.int8 import Feeds
 from kakera.formats.rejection import Rejection, read_rejection
@@ -113,6 +113,9 @@ def open_onnx(source: str | Path) -> OnnxModel:
         raise_out_of_memory(error)
         raise _unfit(file, error, "an ONNX graph") from error
     rejection = read_rejection(file.parent, weights) if weights else None
+    if weights and session.get_modelmeta().custom_metadata_map.get(WEIGHTS) != weights:
+        got, do = "a graph of other weights", "copy model.onnx and config.json from the same folder"
+        raise RunError(str(file), got=got, expected=f"that of {CONFIG}", do=do)
     required: dict[str, Axes] = {"probabilities": (None, len(classes))}
     required |= {} if rejection is None else {"pooled": (None, len(rejection.mean))}
     _require_fit(file, session, inputs, required)
