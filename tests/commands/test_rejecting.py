@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import kakera
+from kakera.cli.main import main
 from kakera.commands.finetune import finetune
 from kakera.errors import KakeraError
 from kakera.formats.bundle import Pretrained
@@ -144,8 +145,27 @@ def test_distances_of_another_graph_are_refused(fitted: Path, tmp_path: Path) ->
     description = json.loads((tmp_path / "onnx" / "config.json").read_text())
     description["weights"] = "0" * 64
     (tmp_path / "onnx" / "config.json").write_text(json.dumps(description))
-    with pytest.raises(KakeraError, match="distances of other weights"):
+    with pytest.raises(KakeraError, match="a graph of other weights"):
         open_onnx(tmp_path / "onnx")
+
+
+def test_a_graph_with_damaged_distances_predicts_and_refuses_only_to_reject(
+    fitted: Path, tmp_path: Path
+) -> None:
+    convert(fitted, tmp_path / "onnx", to="onnx")
+    (tmp_path / "onnx" / FILE).write_bytes(b"")
+    assert len(kakera.predict(tmp_path / "onnx", NOISE)) == len(NOISE)
+    with pytest.raises(KakeraError, match="expected a whole file"):
+        kakera.predict(tmp_path / "onnx", NOISE, reject=0.1)
+
+
+def test_a_damaged_file_of_distances_is_one_line(
+    fitted: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (fitted / FILE).write_bytes(b"")
+    assert main(["predict", str(fitted), "demo", "--reject", "0.1"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "rejection.safetensors" in line
 
 
 def test_a_graph_of_another_run_beside_the_distances_is_refused(fitted: Path, tmp_path: Path) -> None:

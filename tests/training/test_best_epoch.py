@@ -151,7 +151,7 @@ def test_more_layers_than_there_are_cannot_be_frozen() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seconds", [0.0, 1.0])
+@pytest.mark.parametrize("seconds", [1.0])
 def test_a_killed_run_stops_at_the_same_epoch_with_the_same_weights(seconds: float, tmp_path: Path) -> None:
     data, whole, killed = commands.some_npz(tmp_path), tmp_path / "whole", tmp_path / "killed"
     words = [*commands.FINETUNE, "--epochs", "20", "--val-share", "0.2", "--patience", "6"]

@@ -44,7 +44,7 @@ def test_a_folder_that_another_process_trains_into_is_refused(tmp_path: Path) ->
     process, number = holder(tmp_path)
     try:
         with pytest.raises(
-            RunError, match=f"process {number} on .* is training.*choose another --out"
+            RunError, match=f"process {number} on .* is writing.*choose another --out"
         ) as caught:
             locked(tmp_path).__enter__()
         assert "\n" not in str(caught.value)

@@ -108,7 +108,7 @@ def run(words: Sequence[str]) -> int:
     from kakera.commands.label_counts import LabelCounts
     from kakera.commands.predict import each_prediction, iter_predict, predict_windows
     from kakera.commands.prediction import open_model
-    from kakera.commands.rejecting import rejection_for
+    from kakera.commands.rejecting import rejection_for, require_distances
     from kakera.commands.seen_files import seen_files
     from kakera.data.checks.findings import left_lines
     from kakera.data.images import value_range
@@ -118,6 +118,7 @@ def run(words: Sequence[str]) -> int:
     from kakera.formats.rejection import NONE
     from kakera.training.planning.next_commands import after_predict
 
+    require_distances(given.model, given.reject)
     model = open_model(given.model)
     work: Callable[..., Iterator[Prediction]] = predict_windows if given.windows else iter_predict
     if given.reject:

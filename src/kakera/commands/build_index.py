@@ -128,7 +128,10 @@ def build_index(
                 if block.path is not None:
                     block.path.unlink(missing_ok=True)
     names = setup.dataset.pictures.names_between(0, len(setup.dataset))
-    found = () if before is None else tuple(changes(before.rows, before.info.folder, names, setup.keys))
+    found: tuple[str, ...] = ()
+    if before is not None:
+        embedded = set(rows["file"].tolist())
+        found = tuple(changes(before.rows, before.info.folder, names, setup.keys, embedded))
     files = len(setup.dataset) - len(unreadable)
     return BuiltIndex(path, len(rows["file"]), files, computed, unreadable, found)
 

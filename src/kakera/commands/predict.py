@@ -9,7 +9,7 @@ import numpy as np
 
 from kakera.commands.engine import in_engine
 from kakera.commands.prediction import Prediction, Source, on_device, open_model, prediction_of, readers
-from kakera.commands.rejecting import rejection_for, with_tokens
+from kakera.commands.rejecting import rejection_for, require_distances, with_tokens
 from kakera.data.sources.files import open_files
 from kakera.data.sources.items import Files
 from kakera.errors import OptionError
@@ -99,6 +99,7 @@ def iter_predict(
         >>> [prediction.file for prediction in iter_predict(model, pictures)]
         ['picture[0]', 'picture[1]', 'picture[2]']
     """
+    require_distances(model, reject)
     saved = open_model(model)
     rejection = rejection_for(model, saved, reject, engine) if reject else None
     yield from each_prediction(

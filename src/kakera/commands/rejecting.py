@@ -7,9 +7,9 @@ from pathlib import Path
 from kakera.errors import OptionError
 from kakera.formats.bundle import Pretrained, require_token_classifier
 from kakera.formats.inference import Predictor
-from kakera.formats.onnx.model import OnnxModel
+from kakera.formats.onnx.model import OnnxModel, is_onnx
 from kakera.formats.onnx.rejecting import OnnxWithTokens
-from kakera.formats.rejection import Rejection, read_rejection
+from kakera.formats.rejection import FILE, Rejection, read_rejection
 from kakera.formats.with_tokens import WithTokens
 
 DO = "fit one with kakera fit, or leave out --reject"
@@ -53,6 +53,19 @@ def rejection_for(
         require_token_classifier(saved)
     found.require_rate(rate)
     return found
+
+
+def require_distances(model: object, rate: float) -> None:
+    """Check the distances in a run folder before its model is loaded, for a `rate` above 0. Raises RunError.
+
+    A model, an ONNX folder and a run without distances are left to `rejection_for`.
+
+    Example:
+
+        >>> require_distances("no-run", 0.05)
+    """
+    if rate and isinstance(model, str | Path) and not is_onnx(model) and (Path(model) / FILE).is_file():
+        read_rejection(model)
 
 
 def with_tokens(saved: Pretrained | OnnxModel) -> Predictor:

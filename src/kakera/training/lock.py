@@ -85,5 +85,5 @@ def _lock(place: int, folder: Path) -> None:
 
 
 def _held(folder: Path, holder: str) -> RunError:
-    got, do = f"a run that {holder} is training", "wait for it, or choose another --out"
+    got, do = f"a folder that {holder} is writing", "wait for it, or choose another --out"
     return RunError(str(folder), got=got, expected="a run folder that is not in use", do=do)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -196,17 +196,21 @@ def require_same(old: IndexInfo, new: IndexInfo, place: str) -> None:
 
 
 def changes(
-    old: Mapping[str, NDArray[Any]], folder: str, files: list[str], keys: NDArray[np.uint8]
+    old: Mapping[str, NDArray[Any]],
+    folder: str,
+    files: list[str],
+    keys: NDArray[np.uint8],
+    embedded: Collection[str],
 ) -> list[str]:
     """Return what changed since the old rows of an index, in words: new, changed and missing files.
 
-    `folder` is the working folder of the old names.
+    `folder` is the working folder of the old names. `embedded` are those of `files` that have vectors.
 
     Example:
 
         >>> from kakera.retrieval.index import empty_rows
         >>> rows = empty_rows(1) | {"file": np.array(["a.png"])}
-        >>> changes(rows, ".", ["b.png"], np.zeros((1, 16), np.uint8))
+        >>> changes(rows, ".", ["b.png"], np.zeros((1, 16), np.uint8), ["b.png"])
         ['1 new', '1 no longer there, dropped (a.png)']
     """
     before = {
@@ -216,8 +220,9 @@ def changes(
     now = {
         os.path.normpath(Path.cwd() / name): (name, bytes(key)) for name, key in zip(files, keys, strict=True)
     }
-    fresh = [name for place, (name, _) in now.items() if place not in before]
-    other = [name for place, (name, key) in now.items() if place in before and before[place][1] != key]
+    there = [(place, name, key) for place, (name, key) in now.items() if name in embedded]
+    fresh = [name for place, name, _ in there if place not in before]
+    other = [name for place, name, key in there if place in before and before[place][1] != key]
     gone = [name for place, (name, _) in before.items() if place not in now]
     found = [f"{len(fresh):,} new"] if fresh else []
     found += [f"{len(other):,} changed, embedded again ({_some(other)})"] if other else []

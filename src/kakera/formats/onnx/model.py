@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,15 @@ class OnnxModel:
     classes: tuple[str, ...]
     multi_label: bool
     thresholds: tuple[float, ...] = ()
-    rejection: Rejection | None = None
-    """As in `Pretrained`; None for a graph without the output `pooled`."""
+    folder: Path | None = None
+    """The folder of a graph that has distances from its training files, for `rejection`; else None."""
+    weights: str = ""
+    """The checksum of its weights, for the same graphs."""
+
+    @cached_property
+    def rejection(self) -> Rejection | None:
+        """The rejection of the run, see `Pretrained`; None for a graph without `pooled`. Raises RunError."""
+        return None if self.folder is None else read_rejection(self.folder, self.weights)
 
     def probabilities(self, values: Tensor, lengths: Tensor | None = None) -> Float[Tensor, "b classes"]:
         """Return the probabilities (b, classes) of stored pictures, or of waveforms and their `lengths`."""
@@ -112,14 +120,12 @@ def open_onnx(source: str | Path) -> OnnxModel:
     except Exception as error:  # ONNX Runtime raises its own error types
         raise_out_of_memory(error)
         raise _unfit(file, error, "an ONNX graph") from error
-    rejection = read_rejection(file.parent, weights) if weights else None
     if weights and session.get_modelmeta().custom_metadata_map.get(WEIGHTS) != weights:
         got, do = "a graph of other weights", "copy model.onnx and config.json from the same folder"
         raise RunError(str(file), got=got, expected=f"that of {CONFIG}", do=do)
-    required: dict[str, Axes] = {"probabilities": (None, len(classes))}
-    required |= {} if rejection is None else {"pooled": (None, len(rejection.mean))}
-    _require_fit(file, session, inputs, required)
-    return OnnxModel(session, inputs, classes, multi_label, thresholds, rejection)
+    _require_fit(file, session, inputs, {"probabilities": (None, len(classes))})
+    measured = (file.parent, weights) if weights else (None, "")
+    return OnnxModel(session, inputs, classes, multi_label, thresholds, *measured)
 
 
 def _require_fit(file: Path, session: Any, inputs: InputSpec, required: Mapping[str, Axes]) -> None:
