@@ -7,7 +7,7 @@ from sklearn.covariance import LedoitWolf
 
 from kakera.errors import OptionError, RunError
 from kakera.formats.rejection import FILE, Rejection, fit_rejection, read_rejection, write_rejection
-from kakera.formats.tokens.encoder import write_arrays
+from kakera.formats.tokens.arrays import write_arrays
 
 
 def tokens(count: int, seed: int = 0, width: int = 8, shift: float = 0.0) -> np.ndarray:

@@ -7,9 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kakera.cli.arguments import KIND_HELP, KINDS, READING, WRITING, Arguments, add_workers
-from kakera.errors import OptionError
-from kakera.option_fields import AUTO
+from kakera.cli.arguments import WRITING, Arguments
+from kakera.cli.encoder_arguments import add_inputs, parse
 
 
 def run(words: Sequence[str]) -> int:
@@ -49,16 +48,8 @@ def run(words: Sequence[str]) -> int:
     search.add_argument(
         "--unusual", type=int, metavar="N", help="number of unusual files to list at most (default: 50)"
     )
-    parser.group(READING).add_argument("--kind", choices=KINDS, default="any", help=KIND_HELP)
-    add_workers(parser)
-    parser.add_argument(
-        "--device", default=AUTO, help="device for the encoder: cpu, cuda, mps or auto (default: auto)"
-    )
-    given = vars(parser.parse_args(words))
-    for option, flag, do in (("init_from", "--init-from", "RUN"), ("out", "--out", "FOLDER")):
-        if option not in given:
-            what = "a run folder" if option == "init_from" else "a folder"
-            raise OptionError("kakera curate", got=f"no {flag}", expected=what, do=f"add {flag} {do}")
+    add_inputs(parser)
+    given = parse(parser, words, "a folder", "FOLDER")
     from kakera.cli.output import print_report
     from kakera.commands.curate import curate
 

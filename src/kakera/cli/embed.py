@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from kakera.cli.arguments import KIND_HELP, KINDS, READING, WRITING, Arguments, add_workers
-from kakera.errors import OptionError
+from kakera.cli.arguments import WRITING, Arguments
+from kakera.cli.encoder_arguments import add_inputs, parse
 from kakera.option_fields import AUTO
 
 
@@ -49,16 +49,8 @@ def run(words: Sequence[str]) -> int:
         default=False,
         help="recordings: vectors for each window instead of their mean, to find moments",
     )
-    parser.group(READING).add_argument("--kind", choices=KINDS, default="any", help=KIND_HELP)
-    add_workers(parser)
-    parser.add_argument(
-        "--device", default=AUTO, help="device for the encoder: cpu, cuda, mps or auto (default: auto)"
-    )
-    given = vars(parser.parse_args(words))
-    for option, flag, do in (("init_from", "--init-from", "RUN"), ("out", "--out", "INDEX")):
-        if option not in given:
-            what = "a run folder" if option == "init_from" else "an .npz file or a folder"
-            raise OptionError("kakera embed", got=f"no {flag}", expected=what, do=f"add {flag} {do}")
+    add_inputs(parser)
+    given = parse(parser, words, "an .npz file or a folder", "INDEX")
     from kakera.commands.build_index import build_index
     from kakera.training.planning.next_commands import after_embed
 

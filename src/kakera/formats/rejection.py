@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from kakera import seeding
 from kakera.errors import OptionError, RunError
-from kakera.formats.tokens.encoder import checksum_of, read_arrays, sealed_arrays
+from kakera.formats.tokens.arrays import checksum_of, read_arrays, sealed_arrays
 from kakera.storage import write_atomically
 
 FILE = "rejection.safetensors"

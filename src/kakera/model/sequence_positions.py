@@ -105,7 +105,7 @@ class RelativePositions(nn.Module):
     """The bias of attention logits for each distance along the sequence, one number for each head.
 
     All layers share it. `buckets` is the number of groups of distances and `farthest` the largest distance
-    that is told apart, see `distance_buckets`. Raises OptionError for fewer than 4 buckets, or if the
+    with an own group, see `distance_buckets`. Raises OptionError for fewer than 4 buckets, or if the
     distances do not reach beyond those with a bucket of their own.
 
     Example:

@@ -10,7 +10,8 @@ from kakera.data.sources.open import open_dataset
 from kakera.errors import RunError
 from kakera.formats.bundle import Pretrained
 from kakera.formats.checksum import read_sealed
-from kakera.formats.tokens.encoder import encoder_of, open_encoder, write_arrays
+from kakera.formats.tokens.arrays import write_arrays
+from kakera.formats.tokens.encoder import encoder_of, open_encoder
 from kakera.inputs import InputSpec
 
 INPUTS = InputSpec(1, 28, 28, (0.5,), (0.5,))

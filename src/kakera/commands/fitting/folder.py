@@ -19,7 +19,8 @@ from kakera.data.checks.digest import digest
 from kakera.data.checks.inventory import INVENTORY, inventory, packed
 from kakera.errors import RunError, UnreadableFileError
 from kakera.formats.rejection import FILE, Rejection, write_rejection
-from kakera.formats.tokens.encoder import FORMAT, checksum, write_arrays
+from kakera.formats.tokens.arrays import checksum, write_arrays
+from kakera.formats.tokens.encoder import FORMAT
 from kakera.storage import write_atomically
 from kakera.training.configuration import CONFIG, VERSION, require_same
 from kakera.training.metrics_report import Evaluation

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,8 @@ from kakera.retrieval.blocks import Block, Blocks, write_block
 from kakera.retrieval.index import PATCHES
 
 if TYPE_CHECKING:
-    from kakera.formats.window_tokens import WindowTokens
+    from kakera.formats.tokens.store import Kind, PoolName
+    from kakera.formats.window_tokens import Pool, WindowTokens
 
 FEW = 256  # up to this number of files, reading them takes less time than starting processes
 LARGE, SECONDS = 1 << 26, 10.0  # bytes of vectors, or seconds of computing, after which a block is written
@@ -66,12 +67,13 @@ def _from_cache(
     from kakera.formats.tokens.keys import file_keys
     from kakera.training.stored_features import missing_files, stored_features
 
-    kind, span_keys = (-1, setup.info.pool), file_keys(files)
-    computed = len(missing_files(setup.encoder, files, [kind], span_keys))  # pyright: ignore[reportArgumentType]
+    kind: Kind = (-1, cast("PoolName", setup.info.pool))
+    span_keys = file_keys(files)
+    computed = len(missing_files(setup.encoder, files, [kind], span_keys))
     found, rows = stored_features(
         setup.encoder,
         files,
-        [kind],  # pyright: ignore[reportArgumentType]
+        [kind],
         keys=span_keys,
         workers=workers,
         progress="embed",
@@ -104,9 +106,9 @@ def _computed(
 
     saved, began = setup.encoder.load(), time.monotonic()
     parts: list[WindowTokens] = []
-    pool: str = setup.info.pool
+    pool = cast("Pool", setup.info.pool)
     with moved_to_device(saved, device):
-        found = window_tokens(saved, files, pool, workers=workers, progress="embed")  # pyright: ignore[reportArgumentType]
+        found = window_tokens(saved, files, pool, workers=workers, progress="embed")
         for part in found:
             broken += part.unreadable
             finite = np.isfinite(part.vectors.reshape(len(part.samples), -1)).all(axis=1)

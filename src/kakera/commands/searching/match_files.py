@@ -88,7 +88,7 @@ class MatchFiles:
                 whole = whole.with_channels(self.spec.channels)
             names = whole.pictures.names_between(0, len(whole))
             self._whole = whole
-            self._numbers = {os.path.abspath(each): number for number, each in enumerate(names)}  # noqa: PTH100
+            self._numbers = {os.path.abspath(each): number for number, each in enumerate(names)}  # noqa: PTH100  # a Path costs several times the call
             self._numbers |= {each: number for number, each in enumerate(names)}
         placed = os.path.normpath(
             Path(info.folder, name)

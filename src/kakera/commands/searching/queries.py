@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from kakera.formats.tokens.encoder import FrozenEncoder
 from kakera.formats.tokens.keys import keys_and_contents
 from kakera.inputs import InputSpec
 from kakera.retrieval.index import PATCHES, IndexInfo
+
+if TYPE_CHECKING:
+    from kakera.model.classifier import Pooling
 
 SPAN = re.compile(r"(?P<file>.+):(?P<start>\d+(?:\.\d+)?)[-–](?P<end>\d+(?:\.\d+)?)")
 OF_PATCHES = ("mean", "normed mean", PATCHES)  # the pools of an index that a region can be compared with
@@ -133,7 +136,7 @@ def _require_inside(span: Span, sounds: Sounds) -> None:
     try:
         seconds = sounds.length(0) / sounds.spec.rate
     except UnreadableFileError:
-        return  # is told of where the recording is read
+        return  # the reader of the recording raises it
     if span[1] > math.ceil(seconds):
         got, expected = f"{span[0]:g}-{span[1]:g}", f"a span in the {seconds:.4g} s of {sounds.name(0)}"
         raise OptionError("query", got=got, expected=expected, do="correct the span")
@@ -215,10 +218,11 @@ def _region_vectors(
     from kakera.formats.window_tokens import window_tokens
     from kakera.training.device import moved_to_device
 
-    saved, pool = encoder.load(), "normed mean" if info.pool == PATCHES else info.pool
+    saved = encoder.load()
+    pool = cast("Pooling", "normed mean" if info.pool == PATCHES else info.pool)  # as in the index
     saved = replace(saved, inputs=info.spec)
     with moved_to_device(saved, device):
-        found = [*window_tokens(saved, dataset, pool, region=patches)]  # pyright: ignore[reportArgumentType]
+        found = [*window_tokens(saved, dataset, pool, region=patches)]
     for part in found:
         for error in part.unreadable:
             raise error

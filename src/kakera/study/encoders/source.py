@@ -12,7 +12,8 @@ from kakera.commands.fitting.files import read_for
 from kakera.data.dataset import RECORDINGS, Dataset
 from kakera.errors import InputError, MissingExtraError, OptionError
 from kakera.formats.load import load
-from kakera.formats.tokens.encoder import FrozenEncoder, checksum, open_encoder
+from kakera.formats.tokens.arrays import checksum
+from kakera.formats.tokens.encoder import FrozenEncoder, open_encoder
 from kakera.inputs import InputSpec
 from kakera.training.notes import noted
 
