@@ -86,6 +86,7 @@ FLOORS = (  # of data/: each may use those before it
     ("sources",),
     ("checks",),
     ("packing", "loader"),
+    ("any_shape",),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -5,6 +5,7 @@ It is stored with the weights, so that prediction treats its input exactly as tr
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")  # Pillow's filters
 MOST = 1e15  # limit of mean, standard deviation and scale: larger ones overflow float32
 CROPPING = ("crop_pct", "resize", "interpolation", "crop_offset")  # fields that only evaluation uses
+SCALES, EXACT = (1e-6, 100.0), 1e-5  # smallest and largest scale of a picture of any shape, and its error
 BEFORE = (96, 224 / 256)  # files without `crop_pct`: pictures of at least this side used this share
 
 
@@ -58,6 +60,8 @@ class InputSpec:
     """For pictures: the resize filter, by its name in Pillow."""
     crop_offset: str = "floor"
     """How to round half a pixel of a centre crop after `resize`: "floor", or "even" as in torchvision."""
+    any_shape: tuple[int, ...] = ()
+    """For pictures: (side of a patch, most patches) if each picture keeps its shape, see `for_picture`."""
 
     values: tuple[tuple[str, float, float], ...] = ()
     """For pictures with 16 bits, 32 bits or floats: for each kind, the values that become 0 (black) and 255
@@ -109,7 +113,7 @@ class InputSpec:
     def resized(self, size: tuple[int, int]) -> InputSpec:
         """Return the same specification for pictures of another size (height, width).
 
-        `resize` keeps its ratio to the size.
+        `resize` keeps its ratio to the size. The pictures then have this shape, also without `any_shape`.
 
         Example:
 
@@ -123,7 +127,24 @@ class InputSpec:
             sides = tuple(
                 max(round(a * new / old), new) for a, new, old in zip(sides, size, self.size, strict=True)
             )
-        return replace(self, height=size[0], width=size[1], resize=sides)
+        return replace(self, height=size[0], width=size[1], resize=sides, any_shape=())
+
+    def for_picture(self, size: tuple[int, int]) -> InputSpec:
+        """Return the specification for a picture of `size` (height, width) in pixels.
+
+        Without `any_shape` it is the same one. With it, the picture is resized as a whole, to the largest
+        scale at which it has at most that many patches (Tschannen et al. 2025, SigLIP 2, Sec. 2.4.2); both
+        sides are rounded up to whole patches. A small picture is enlarged, at most 100 times.
+
+        Example:
+
+            >>> InputSpec(1, 64, 64, (0.5,), (0.25,), any_shape=(16, 16)).for_picture((100, 400)).size
+            (32, 128)
+        """
+        if not self.any_shape:
+            return self
+        shape = shape_within(size, *self.any_shape)
+        return replace(self, height=shape[0], width=shape[1], resize=shape, crop_pct=1.0, any_shape=())
 
     @property
     def size(self) -> tuple[int, int]:
@@ -179,7 +200,7 @@ class InputSpec:
         For recordings, the fields about cropping are left out.
         """
         fields = {name: value for name, value in asdict(self).items() if value is not None}
-        for name in ("values", "whole_patches"):
+        for name in ("values", "whole_patches", "any_shape"):
             if not fields[name]:
                 del fields[name]
         return fields if self.sound is None else {n: v for n, v in fields.items() if n not in CROPPING}
@@ -203,3 +224,29 @@ class InputSpec:
         if "sound" in values:
             listed["sound"] = SoundSpec(**values["sound"])
         return cls(**{**values, **listed})
+
+
+def shape_within(size: tuple[int, int], patch: int, most: int) -> tuple[int, int]:
+    """Return (height, width) in whole patches for a picture of `size`, with at most `most` patches.
+
+    The scale is the largest possible one, found by bisection to 1e-5 as in the released models' processor.
+
+    Example:
+
+        >>> shape_within((480, 640), patch=16, most=256)
+        (224, 288)
+    """
+
+    def scaled(scale: float) -> tuple[int, int]:
+        height, width = (max(patch, math.ceil(side * scale / patch) * patch) for side in size)
+        return height, width
+
+    low, high = SCALES
+    while high - low >= EXACT:
+        middle = (low + high) / 2
+        height, width = scaled(middle)
+        if (height // patch) * (width // patch) <= most:
+            low = middle
+        else:
+            high = middle
+    return scaled(low)

@@ -27,6 +27,7 @@ from kakera.explain.attention import attention_distances
 from kakera.explain.extent import ValidArea
 from kakera.explain.masks import mask_of_drawing, random_masks
 from kakera.explain.reconstruct import describe_kind
+from kakera.formats.adapt import with_one_shape
 from kakera.formats.bundle import Pretrained
 from kakera.formats.inference import probabilities
 from kakera.formats.load import load
@@ -94,7 +95,7 @@ def explain_files(
         ('numbers.npz', 'index.html')
     """
     asked, notes = _options({**options, "out": str(out)})
-    saved = model if isinstance(model, Pretrained) else noted(load(model), model)
+    saved = with_one_shape(model if isinstance(model, Pretrained) else noted(load(model), model))
     if saved.regression:
         _note(notes, "the model predicts numbers: the page shows its encoder, without relevance maps")
         saved = encoder_of(saved)

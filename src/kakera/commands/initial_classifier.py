@@ -10,7 +10,7 @@ import torch
 from kakera import seeding
 from kakera.commands.prepare import require_patches
 from kakera.errors import OptionError
-from kakera.formats.adapt import adapt
+from kakera.formats.adapt import adapt, with_one_shape
 from kakera.formats.bundle import Pretrained, WithHead
 from kakera.formats.native import seeded_generator
 from kakera.inputs import InputSpec
@@ -47,12 +47,15 @@ def initial_classifier(
 
 
 def resized(before: Pretrained, options: FinetuneOptions | PretrainOptions) -> Pretrained:
-    """Return a model for the requested picture size or length of recordings; a CNN stays as it is."""
+    """Return a model for the requested picture size or length of recordings; a CNN stays as it is.
+
+    A model of pictures of any shape is trained on centre crops of one size.
+    """
     inputs = before.inputs
     if not before.model.has_attention:
         return before
     if inputs.sound is None or options.seconds == AUTO:
-        return adapt(before, size=or_none(options.image_size))
+        return adapt(with_one_shape(before), size=or_none(options.image_size))
     size = (inputs.height, frames(options.seconds, inputs.sound, before.encoder.config.patch))
     if before.resampling in ("cut", "kept") or size == inputs.size:
         return adapt(before, size=size)

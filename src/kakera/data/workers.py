@@ -6,25 +6,27 @@ import atexit
 import signal
 import weakref
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, TypeAlias
 
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from kakera.data.batch import Batch
-from kakera.data.order import Place, SequentialSampler, TrainingSampler
+from kakera.data.order import Place
 from kakera.errors import DataError, StorageError
 from kakera.machine import usable_cores
 
+Sampler: TypeAlias = Iterable[list[Place]]
+"""The places of each batch, in order."""
 THREADS = 4  # the most threads if there are no worker processes
 
 
 def read_batches(
     reader: TorchDataset[Any],
-    order: TrainingSampler | SequentialSampler,
+    order: Sampler,
     workers: int,
     *,
     pinned: bool = False,
@@ -39,6 +41,7 @@ def read_batches(
 
         >>> from kakera.data.images.crop import CenterCrop
         >>> from kakera.data.loader import Reader
+        >>> from kakera.data.order import SequentialSampler
         >>> from kakera.data.sources.open import open_dataset
         >>> reader = Reader(open_dataset("demo"), CenterCrop((8, 8)), None, seed=0, whole=5)
         >>> [len(batch.samples) for batch in read_batches(reader, SequentialSampler(5, 2), workers=0)]
@@ -60,7 +63,7 @@ def read_batches(
     return _in_one_line(batches, [*batches._workers])
 
 
-def _by_threads(reader: Any, order: TrainingSampler | SequentialSampler, pinned: bool) -> Iterator[Batch]:
+def _by_threads(reader: Any, order: Sampler, pinned: bool) -> Iterator[Batch]:
     """Yield batches that threads read on half of the cores, while the network computes."""
 
     def read(places: list[Place]) -> Batch:

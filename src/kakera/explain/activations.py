@@ -153,7 +153,7 @@ def encode(
         >>> encode(encoder, inputs, torch.zeros(1, 8, 8)).attention.shape
         (3, 2, 5, 5)
     """
-    depth, extent = encoder.config.depth, ValidArea.of(encoder, width)
+    depth, extent = encoder.config.depth, ValidArea.of(encoder, width, (picture.shape[1], picture.shape[2]))
     trace = Trace(attention=range(1, depth + 1), tokens=range(depth + 1))
     batch = picture.unsqueeze(0).to(encoder.reference)
     chosen = visible_index(None, extent.padding_mask(1, batch.device))

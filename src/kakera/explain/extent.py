@@ -34,8 +34,14 @@ class ValidArea:
     step: int
 
     @classmethod
-    def of(cls, encoder: ViT, width: int | None = None) -> ValidArea:
-        """Return the area of a picture of `width` pixels, or of a picture without padding."""
+    def of(cls, encoder: ViT, width: int | None = None, size: tuple[int, int] | None = None) -> ValidArea:
+        """Return the area of a picture of `width` pixels, or of a picture without padding.
+
+        `size` (height, width) is that of a picture for an encoder of any shape.
+        """
+        if encoder.config.any_shape and size is not None and size != encoder.size:
+            grid = encoder.grid_for(size)
+            return cls(grid, grid, size[1], encoder.step)
         whole, step = encoder.grid, encoder.step
         if width is None or width >= encoder.size[1]:
             return cls(whole, whole, encoder.size[1], step)

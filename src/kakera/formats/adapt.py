@@ -32,6 +32,7 @@ def adapt(
     """Return a copy of `saved` for other inputs or classes; notes of the copy describe the changes.
 
     `size` is in pixels, one number or (height, width); `classes` is a number or names; None changes nothing.
+    With a `size`, a model of pictures of any shape becomes one of this size.
     Position embeddings of encoder and decoder are resized in two dimensions by the method of their library.
     With k new channels, each gets the weights Σ/k, where Σ is the sum over the old channels: a picture with
     equal channels has the same tokens as before. From one channel to three, red, green and blue get their
@@ -47,6 +48,8 @@ def adapt(
         >>> adapted.inputs.size, adapted.inputs.channels
         ((16, 16), 3)
     """
+    if size is not None:
+        saved = with_one_shape(saved)
     sides = saved.inputs.size if size is None else _pair(size)
     count = saved.inputs.channels if channels is None else channels
     if classes is None and (sides, count) == (saved.inputs.size, saved.inputs.channels):
@@ -58,6 +61,28 @@ def adapt(
     if count != saved.inputs.channels:
         saved = _rechannelled(saved, count)
     return saved if classes is None else _reclassed(saved, classes)
+
+
+def with_one_shape(saved: Pretrained) -> Pretrained:
+    """Return a copy for the largest centre crop of each picture, of a model of pictures of any shape.
+
+    Other models are returned as they are.
+
+    Example:
+
+        >>> from kakera.model.vit import ViT
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> with_one_shape(saved) is saved
+        True
+    """
+    inputs = saved.inputs
+    if not inputs.any_shape:
+        return saved
+    # The tokens of a crop are others, so distances from the training files are unknown.
+    saved = replace(saved, model=copy.deepcopy(saved.model), rejection=None)
+    saved.encoder.config = replace(saved.encoder.config, any_shape=False)
+    note = f"each picture is cropped to {_times(inputs.size)} pixels, and not in its own shape"
+    return replace(saved, inputs=replace(inputs, any_shape=()), notes=_noted(saved, note))
 
 
 def _pair(size: Size) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from kakera.errors import RunError
-from kakera.formats.adapt import Size, adapt
+from kakera.formats.adapt import Size, adapt, with_one_shape
 from kakera.formats.bundle import Pretrained
 from kakera.formats.folder import require_free, write_folder
 from kakera.formats.foreign import mae, timm_writer, transformers_writer
@@ -90,7 +90,7 @@ def convert(
         >>> result.difference < 1e-6, result.judge
         (True, 'kakera, from the files')
     """
-    saved, target = load(source, image_size=image_size, channels=channels), Path(target)
+    saved, target = with_one_shape(load(source, image_size=image_size, channels=channels)), Path(target)
     if encoder:
         saved = encoder_of(saved)
     elif saved.regression:

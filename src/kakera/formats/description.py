@@ -105,6 +105,13 @@ def inputs_of(content: object) -> InputSpec:
         raise OptionError("axes", got=values["axes"], expected="two names", do="correct them")
     if "sound" in values:
         _check_sound(mapping("sound", values["sound"]))
+    if "any_shape" in values:
+        limits = values["any_shape"]
+        if not isinstance(limits, list) or len(limits) != 2:
+            expected, do = "patch size and number of patches", "correct them"
+            raise OptionError("any_shape", got=limits, expected=expected, do=do)
+        side, most = (whole("any_shape", one) for one in limits)
+        require_values(channels, (side, side * most))
     inputs = InputSpec.from_json(dict(values))
     if inputs.sound is not None:
         _require_fitting(inputs.sound, inputs.width)
@@ -188,7 +195,7 @@ def _check_config(values: Mapping[str, Any], tensors: Collection[str]) -> None:
     for name in ("rotary", "rotary_span"):
         if values.get(name, 0.0) != 0.0:
             number(name, values[name], positive=True)
-    for name in ("norm_pre", "attention_pool", "final_norm", "rotary_table"):
+    for name in ("norm_pre", "attention_pool", "final_norm", "rotary_table", "any_shape"):
         flag(name, values.get(name, False))
 
 

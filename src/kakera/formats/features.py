@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kakera.data.dataset import Dataset
 from kakera.errors import OptionError, UnreadableFileError
 from kakera.formats.bundle import Pretrained
-from kakera.formats.inference import file_batches, file_means
+from kakera.formats.inference import file_batches, file_means, finished_rows
 from kakera.model.classifier import Pooling, pool_tokens
 from kakera.model.token_index import visible_index
 from kakera.model.trace import Trace
@@ -98,7 +98,7 @@ def each_features(
     """
     encoder = saved.encoder
     depth = encoder.config.depth
-    rest: tuple[NDArray[np.int64], Features] | None = None  # windows of the last recording so far
+    rest: tuple[NDArray[np.int64], Features] | None = None  # rows of files that may not be finished
     for part in file_batches(saved.inputs, dataset, workers, progress):
         pixels, padding = saved.front_end(part.pictures.to(saved.device), part.lengths)
         pixels = pixels.flip(-1) if mirrored else pixels
@@ -113,10 +113,11 @@ def each_features(
         if rest is not None:
             samples = np.concatenate([rest[0], samples])
             found = {kind: np.concatenate([rest[1][kind], values]) for kind, values in found.items()}
-        whole = len(samples)
-        if dataset.sounds is not None and whole:
-            whole = int(np.searchsorted(samples, samples[-1]))
+        whole = finished_rows(samples, saved.inputs, dataset)
+        if whole < len(samples):
             rest = samples[whole:], {kind: values[whole:] for kind, values in found.items()}
+        else:
+            rest = None
         yield *_file_means(samples[:whole], found, dataset), part.unreadable
     if rest is not None:
         yield *_file_means(*rest, dataset), ()

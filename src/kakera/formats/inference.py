@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from kakera.data.any_shape import WINDOW
 from kakera.data.batch import Batch
 from kakera.data.dataset import Dataset
 from kakera.errors import UnreadableFileError
@@ -129,11 +130,7 @@ def each_file(
         seen.update(error.path for error in broken)
         numbers = np.concatenate([numbers, part.samples.numpy()])
         rows = np.concatenate([rows, values.numpy()])
-        whole = len(numbers)
-        if (
-            dataset.sounds is not None and whole
-        ):  # the next batch may contain more windows of the last recording
-            whole = int(np.searchsorted(numbers, numbers[-1]))
+        whole = finished_rows(numbers, saved.inputs, dataset)
         yield *file_means(numbers[:whole], rows[:whole], dataset), broken
         numbers, rows = numbers[whole:], rows[whole:]
     yield *file_means(numbers, rows, dataset), ()
@@ -178,10 +175,30 @@ def file_batches(inputs: InputSpec, dataset: Dataset, workers: int, progress: st
         for part in batches(dataset, inputs, workers):
             yield part
             dataset.pictures.clipped.update(part.clipped)  # workers have their own copies
-            if len(
-                part.samples
-            ):  # indices are in order; the next batch may contain more windows of a recording
-                shown.advance(int(part.samples[-1]) + 1 - shown.done)
+            if len(part.samples):  # the next batch may contain more windows of the last recording
+                shown.advance(max(0, int(part.samples.max()) + 1 - shown.done))
+
+
+def finished_rows(numbers: NDArray[np.int64], inputs: InputSpec, dataset: Dataset) -> int:
+    """Return the number of leading rows whose files are finished, and come before all files that follow.
+
+    `numbers` (n,) are those of the files, in the order of `file_batches`. The last recording may have more
+    windows in the next batch. Pictures of any shape are in order except within each `WINDOW`.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> finished_rows(np.arange(3), InputSpec(1, 28, 28, (0.5,), (0.5,)), open_dataset("demo"))
+        3
+    """
+    if not len(numbers):
+        return 0
+    if dataset.sounds is not None:
+        return int(np.searchsorted(numbers, numbers[-1]))
+    if inputs.any_shape:
+        windows = numbers // WINDOW
+        return int(np.searchsorted(windows, windows[-1]))
+    return len(numbers)
 
 
 def file_means(
@@ -189,7 +206,7 @@ def file_means(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return each index once with the mean of its rows: the windows of a recording; a picture has one row.
 
-    `numbers` (n,) are in order, and `values` is (n, d).
+    `numbers` (n,) and `values` (n, d) are those of `finished_rows`. The result is in order.
 
     Example:
 
@@ -198,7 +215,8 @@ def file_means(
         array([0, 1])
     """
     if dataset.sounds is None:
-        return numbers, values
+        order = np.argsort(numbers)
+        return numbers[order], values[order]
     unique, places, counts = np.unique(numbers, return_inverse=True, return_counts=True)
     sums = np.zeros((len(unique), values.shape[1]))
     np.add.at(sums, places, values)

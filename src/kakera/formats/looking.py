@@ -80,12 +80,12 @@ def attention(saved: Pretrained, files: Files, layer: int) -> list[NDArray[np.fl
         (2, 5, 5)
     """
     encoder, inputs = saved.encoder, saved.inputs
-    weights: list[NDArray[np.floating]] = []
+    weights: list[tuple[int, NDArray[np.floating]]] = []
     for batch in readable(files, inputs):
         stored, _ = _stored(saved, batch)
-        for picture, width in zip(stored, _widths(saved, batch), strict=True):
-            weights.append(encode(encoder, inputs, picture, width).attention_of(layer))
-    return weights
+        for number, picture, width in zip(batch.samples.tolist(), stored, _widths(saved, batch), strict=True):
+            weights.append((number, encode(encoder, inputs, picture, width).attention_of(layer)))
+    return [found for _, found in sorted(weights, key=lambda one: one[0])]
 
 
 def _stored(saved: Pretrained, batch: Batch) -> tuple[Tensor, Tensor | None]:

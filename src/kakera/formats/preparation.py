@@ -11,12 +11,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from kakera.data.any_shape import own_shape_batches
 from kakera.data.batch import Batch
 from kakera.data.dataset import Dataset
 from kakera.data.images.crop import CenterCrop
 from kakera.data.loader import evaluation_batches
 from kakera.data.sources.files import open_files
 from kakera.data.sources.items import Files
+from kakera.errors import OptionError
 from kakera.frontend import FrontEnd
 from kakera.inputs import InputSpec
 
@@ -30,6 +32,7 @@ WINDOWS = 16  # windows of recordings in a batch: with 10 seconds each they take
 def batches(dataset: Dataset, inputs: InputSpec, workers: int = 0) -> Iterator[Batch]:
     """Yield batches of every picture, centre-cropped as in evaluation; a recording as its windows in order.
 
+    Pictures of any shape are not in order, see `own_shape_batches`.
     The batch size follows from the picture size, so that a batch needs little memory. A batch lists its
     unreadable files. `workers` is the number of reading processes; 0 reads in this process.
 
@@ -43,6 +46,8 @@ def batches(dataset: Dataset, inputs: InputSpec, workers: int = 0) -> Iterator[B
     """
     fitting = max(1, min(BATCH, PIXELS // (inputs.height * inputs.width)))
     batch = WINDOWS if dataset.sounds is not None else fitting
+    if inputs.any_shape and dataset.sounds is None:
+        return own_shape_batches(dataset, inputs, batch=batch, workers=workers)
     return evaluation_batches(dataset, CenterCrop.of(inputs), batch=batch, workers=workers)
 
 
@@ -65,7 +70,9 @@ def readable(files: Files, inputs: InputSpec) -> Iterator[Batch]:
 
 
 def prepare(front: FrontEnd, files: Files, device: torch.device) -> Float[Tensor, "b c H W"]:
-    """Return files as input pixels (b, c, H, W) on a device. Raises the errors of `readable`.
+    """Return files as input pixels (b, c, H, W) on a device.
+
+    Raises OptionError for pictures that keep several shapes, and the errors of `readable`.
 
     Example:
 
@@ -75,7 +82,9 @@ def prepare(front: FrontEnd, files: Files, device: torch.device) -> Float[Tensor
         [-1.0]
     """
     inputs = front.inputs
-    pixels = [torch.zeros(0, inputs.channels, *inputs.size, device=device)]
-    for batch in readable(files, inputs):
-        pixels.append(front.pixels(batch.pictures.to(device), batch.lengths))
-    return torch.cat(pixels)
+    pixels = [front.pixels(batch.pictures.to(device), batch.lengths) for batch in readable(files, inputs)]
+    sizes = sorted({(part.shape[2], part.shape[3]) for part in pixels})
+    if len(sizes) > 1:
+        got, do = f"pictures of {len(sizes)} shapes", "pass them one by one, or load with image_size="
+        raise OptionError("files", got=got, expected="one shape for an array", do=do)
+    return torch.cat(pixels or [torch.zeros(0, inputs.channels, *inputs.size, device=device)])

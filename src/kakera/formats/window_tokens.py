@@ -16,6 +16,7 @@ from kakera.data.dataset import Dataset
 from kakera.errors import UnreadableFileError
 from kakera.formats.bundle import Pretrained
 from kakera.formats.inference import file_batches
+from kakera.grid import Grid
 from kakera.model.classifier import Pooling, pool_tokens
 from kakera.model.token_index import TokenIndex, visible_index
 
@@ -34,6 +35,8 @@ class WindowTokens:
     """The number of columns of patches that are not padding, (m,)."""
     vectors: NDArray[np.float32]
     """Pooled tokens (m, d), or patch tokens (m, patches, d) after the final norm, 0 for padding."""
+    grid: Grid
+    """The grid of the patches, with padding."""
     unreadable: tuple[UnreadableFileError, ...] = ()
 
 
@@ -62,15 +65,19 @@ def window_tokens(
         >>> [found.vectors.shape for found in window_tokens(saved, files, "patches")]
         [(1, 4, 64)]
     """
-    encoder, grid = saved.encoder, saved.encoder.grid
+    encoder = saved.encoder
     for part in file_batches(saved.inputs, dataset, workers, progress):
         samples = part.samples.numpy()
         if not len(samples):
-            width = (grid.count, encoder.config.width) if pool == "patches" else (encoder.config.width,)
+            width = (
+                (encoder.grid.count, encoder.config.width) if pool == "patches" else (encoder.config.width,)
+            )
             nothing = np.zeros((0, *width), np.float32)
-            yield WindowTokens(samples, np.zeros((0, 2)), np.zeros(0, np.int32), nothing, part.unreadable)
+            none = np.zeros((0, 2)), np.zeros(0, np.int32)
+            yield WindowTokens(samples, *none, nothing, encoder.grid, part.unreadable)
             continue
         pixels, padding = saved.front_end(part.pictures.to(saved.device), part.lengths)
+        grid = encoder.grid_for((pixels.shape[2], pixels.shape[3]))
         chosen = visible_index(None, padding, saved.device)
         tokens = encoder.tokens(pixels.to(encoder.reference.dtype), chosen)
         if region is not None:
@@ -88,7 +95,7 @@ def window_tokens(
             edges = torch.stack([part.starts, part.starts + part.lengths], dim=1).numpy() / sounds.spec.rate
             begins = [sounds.spans[row][0] if len(sounds.spans) else 0.0 for row in samples.tolist()]
             spans = edges + np.array(begins)[:, None]
-        yield WindowTokens(samples, spans, columns, found.float().cpu().numpy(), part.unreadable)
+        yield WindowTokens(samples, spans, columns, found.float().cpu().numpy(), grid, part.unreadable)
 
 
 def _of_region(tokens: Float[Tensor, "b k d"], prefix: int, region: NDArray[np.bool_]) -> Tensor:

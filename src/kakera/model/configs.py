@@ -109,6 +109,9 @@ class ViTConfig:
     farthest distance) of a bias of the attention logits. Either of these two replaces the table of position
     embeddings, see `sequence_positions`.
 
+    With `any_shape` the encoder takes pictures of every size, and resizes its table of position embeddings to
+    each (Dehghani et al. 2023, NaViT; Tschannen et al. 2025, SigLIP 2).
+
     Example:
 
         >>> config = ViTConfig(64, 3, 2, (4, 4), DecoderConfig(32, 1, 1))
@@ -135,9 +138,13 @@ class ViTConfig:
     patch_width: int = 0
     convolution: tuple[int, int] | None = None
     relative: tuple[int, int] | None = None
+    any_shape: bool = False
 
     def __post_init__(self) -> None:
         _require_layers("encoder", self.width, self.depth, self.heads)
+        if self.any_shape and (not self.has_table or self.rotary):
+            got, do = "positions without a table alone", "leave any_shape out"
+            raise OptionError("any_shape", got=got, expected="a table of positions", do=do)
         for name in ("registers", "class_tokens", "patch_width"):
             if getattr(self, name) < 0:
                 got, do = getattr(self, name), "correct the number"

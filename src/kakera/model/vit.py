@@ -149,11 +149,13 @@ class ViT(Network):
 
         The class tokens come first, then the registers, then the patches with their position embeddings.
         `keep` (b, m) are the numbers of the patches to embed; None embeds all. Those with a True `padding`
-        (b, m) do not change the others. Raises OptionError if the channels or the size of the pictures are
-        not those of the model.
+        (b, m) do not change the others. An encoder of any shape resizes its position embeddings to the
+        pictures, bilinearly with antialiasing. Raises OptionError if the channels or the size of the pictures
+        are not those of the model.
         """
         b, c, *size = pictures.shape
-        if c != self.channels or tuple(size) != self.size:
+        other = tuple(size) != self.size
+        if c != self.channels or (other and not self.config.any_shape):
             raise OptionError(
                 "pictures",
                 got=f"{c} channels of {size[0]} x {size[1]}",
@@ -163,9 +165,12 @@ class ViT(Network):
         count, z = self.config.class_tokens, self.patches(pictures, keep)
         first = [] if self.class_token is None else [self.class_token.view(count, -1)]
         if self.positions is not None:
-            where = self.positions[count:].unsqueeze(0).expand(b, -1, -1)
+            table = self.positions
+            if other:
+                table = positions.resize(table, self.grid, self.grid_for((size[0], size[1])), "bilinear")
+            where = table[count:].unsqueeze(0).expand(b, -1, -1)
             z = z + (where if keep is None else gather_tokens(where, keep))
-            first = [token + self.positions[:count] for token in first]
+            first = [token + table[:count] for token in first]
         if self.convolution is not None:
             z = z + self.convolution(z, self.grid, keep, padding)
         first += [] if self.registers is None else [self.registers]
@@ -311,9 +316,12 @@ class ViT(Network):
 
     def describe(self) -> dict[str, Any]:
         """Return the kind, the config, and whether the position embeddings are learned."""
+        config = asdict(self.config)
+        if not config["any_shape"]:  # digests of the configuration stay those of earlier versions
+            del config["any_shape"]
         return {
             "kind": self.kind,
-            "config": asdict(self.config),
+            "config": config,
             "learned_positions": self.positions is not None and self.positions.requires_grad,
         }
 

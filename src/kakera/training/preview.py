@@ -36,7 +36,8 @@ class Preview:
 def preview(dataset: Dataset, front: FrontEnd, start: float = 0.0) -> Preview:
     """Return the model input of all samples of a data set.
 
-    For recordings it is the window that starts at `start` seconds. The batch lists unreadable files.
+    For recordings it is the window that starts at `start` seconds. Several pictures are cropped to one size,
+    also for a model of any shape. The batch lists unreadable files.
 
     Example:
 
@@ -49,7 +50,10 @@ def preview(dataset: Dataset, front: FrontEnd, start: float = 0.0) -> Preview:
     """
     inputs = front.inputs
     if inputs.sound is None:
-        batch = next(evaluation_batches(dataset, CenterCrop.of(inputs), batch=len(dataset)))
+        own = (
+            inputs.for_picture(dataset.pictures.size(0)) if inputs.any_shape and len(dataset) == 1 else inputs
+        )
+        batch = next(evaluation_batches(dataset, CenterCrop.of(own), batch=len(dataset)))
     else:
         first = round(start * inputs.sound.rate)
         batch = windows_at(dataset, inputs.sound.samples(inputs.width), first)

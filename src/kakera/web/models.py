@@ -15,6 +15,7 @@ from kakera.data.images.decode import GREY_OR_COLOUR
 from kakera.errors import RunError, sentence
 from kakera.explain.activations import token_zero
 from kakera.explain.reconstruct import describe_kind
+from kakera.formats.adapt import with_one_shape
 from kakera.formats.bundle import Pretrained
 from kakera.formats.native import WEIGHTS
 from kakera.formats.regression import encoder_of
@@ -69,9 +70,9 @@ class State:
 
 
 def _opened(folder: Path) -> tuple[Pretrained, int | None]:
-    """Return the model of a run and its step; of a model that predicts numbers, the encoder."""
+    """Return the model of a run, of one picture size, and its step; without a head that predicts numbers."""
     saved, step = open_run(folder)
-    return (encoder_of(saved) if saved.regression else saved), step
+    return with_one_shape(encoder_of(saved) if saved.regression else saved), step
 
 
 def _about(saved: Pretrained) -> str:

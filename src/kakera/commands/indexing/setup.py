@@ -75,6 +75,9 @@ def open_index_setup(
         expected = ", ".join(dict.fromkeys((*encoder.pools, "normed mean")))
         raise OptionError("pool", got=chosen, expected=expected, do=do)
     inputs = encoder.inputs
+    if tokens and inputs.any_shape:
+        expected, do = "an encoder with one grid of patches", "leave out --tokens"
+        raise OptionError("tokens", got="an encoder that keeps shapes (NaFlex)", expected=expected, do=do)
     if windows and inputs.sound is None:
         got, do = "an encoder of pictures", "leave out --windows"
         raise OptionError("windows", got=got, expected="an encoder of recordings", do=do)

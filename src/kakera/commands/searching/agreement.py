@@ -44,12 +44,11 @@ def patch_tokens(saved: Pretrained, dataset: Dataset, most: int = 32) -> list[Pa
         [(2, 2, 64)]
     """
     found = list[PatchTokens]()
-    grid = saved.encoder.grid
     for part in window_tokens(saved, dataset, "patches"):
         for error in part.unreadable:
             raise error
         for vectors, span, columns in zip(part.vectors, part.spans, part.columns.tolist(), strict=True):
-            whole = vectors.reshape(grid.rows, grid.cols, -1)
+            whole = vectors.reshape(part.grid.rows, part.grid.cols, -1)
             found.append(PatchTokens(whole[:, :columns], 0.0 if np.isnan(span[0]) else float(span[0])))
         if len(found) >= most:
             break

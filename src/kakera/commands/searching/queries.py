@@ -168,6 +168,9 @@ def region_of(dataset: Dataset, region: Sequence[float], info: IndexInfo) -> NDA
         do = "run kakera embed with --tokens, or with --pool mean"
         got = f"an index of pool {info.pool}"
         raise OptionError("region", got=got, expected="an index of patch tokens or their mean", do=do)
+    if info.spec.any_shape:
+        expected, do = "an encoder with one grid of patches", "search with the whole picture"
+        raise OptionError("region", got="an encoder that keeps shapes (NaFlex)", expected=expected, do=do)
     left, top, width, height = region
     tall, wide = dataset.pictures.read(0).shape[:2]
     inside = left >= 0 and top >= 0 and left + width <= wide and top + height <= tall

@@ -57,6 +57,8 @@ def available(saved: Pretrained) -> tuple[Engine, ...]:
     shape = saved.encoder.config
     merging = merging and not (shape.attention_pool or shape.rotary or shape.relative)
     graph = here and saved.model.classifies and _installed("onnx", "onnxscript")
+    if saved.inputs.any_shape:  # a graph has one size, and merging counts the patches of one
+        graph = merging = False
     kept: dict[Engine, bool] = {
         "torch": True,
         "bf16": True,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kakera.data.images.crop import CenterCrop
+from kakera.formats.fields import whole
 
 # Pillow's numbers of its filters, which `preprocessor_config.json` uses.
 FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
@@ -22,6 +23,7 @@ DEFAULTS: dict[str, tuple[int, bool, Any, int]] = {
     "DINOv3": (2, False, 224, 224),
     "Tipsv2": (2, False, 448, 448),
 }
+MOST_PATCHES = 256  # of a picture of any shape, where no file says so
 CLIP = {"image_mean": (0.48145466, 0.4578275, 0.40821073), "image_std": (0.26862954, 0.26130258, 0.27577711)}
 IMAGENET = {"image_mean": (0.485, 0.456, 0.406), "image_std": (0.229, 0.224, 0.225)}
 # The processor of each model type, and its mean and standard deviation; for others they are 0.5.
@@ -87,9 +89,8 @@ def crop_of(preprocessing: Mapping[str, Any], size: tuple[int, int]) -> tuple[Ce
         return CenterCrop(size), ()
     kind, (resample, crops, default_size, _) = _kind(preprocessing)
     name = FILTERS.get(int(preprocessing.get("resample", resample) or 0), "bicubic")
-    if kind.startswith("Siglip2") and not preprocessing.get("size"):
-        note = "its processor keeps the shape of pictures (NaFlex): kakera uses the largest centre crop"
-        return CenterCrop(size, interpolation=name), (note,)
+    if kind.startswith("Siglip2"):
+        return CenterCrop(size, interpolation=name), ()
     if not preprocessing.get("do_resize", True):
         return CenterCrop(size, interpolation=name), ("do_resize is false, but kakera resizes pictures",)
     sides = _sides(preprocessing.get("size", default_size), square=not kind.startswith(SHORTEST))
@@ -105,6 +106,19 @@ def crop_of(preprocessing: Mapping[str, Any], size: tuple[int, int]) -> tuple[Ce
     resize = CenterCrop(target, resize=sides).resized(size).resize
     whole = resize == (size[0],) == (size[1],)  # then an empty `resize` means the same
     return CenterCrop(size, resize=() if whole else resize, interpolation=name), ()
+
+
+def most_patches(preprocessing: Mapping[str, Any]) -> int:
+    """Return the number of patches up to which the processor keeps the shape of a picture (NaFlex); 0: never.
+
+    Example:
+
+        >>> most_patches({"image_processor_type": "Siglip2ImageProcessor", "max_num_patches": 1024})
+        1024
+    """
+    if preprocessing and not _kind(preprocessing)[0].startswith("Siglip2"):
+        return 0
+    return whole("max_num_patches", preprocessing.get("max_num_patches", MOST_PATCHES))
 
 
 def cropped(preprocessing: Mapping[str, Any]) -> tuple[int, int] | None:

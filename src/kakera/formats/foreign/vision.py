@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -18,9 +18,9 @@ from kakera.errors import OptionError
 from kakera.formats import names
 from kakera.formats.build import require_layers, without_memory
 from kakera.formats.bundle import Pretrained
-from kakera.formats.description import CHANNELS, thresholds_of
+from kakera.formats.description import CHANNELS, require_values, thresholds_of
 from kakera.formats.fields import flag, mapping, number, whole
-from kakera.formats.foreign.image_processors import whole_patches
+from kakera.formats.foreign.image_processors import most_patches, whole_patches
 from kakera.formats.foreign.transformers import (
     activation_of,
     classes_of,
@@ -176,6 +176,12 @@ def _build(
     size, cut = whole_patches(_size(values, shape.patch), shape.patch)
     inputs, notes = inputs_of(preprocessing, channels, size, of_kind)
     notes = (*cut, *notes)
+    naflex = "num_patches" in values and shape.patch[0] == shape.patch[1]
+    most = most_patches(preprocessing) if naflex else 0
+    if most:
+        shape = replace(shape, any_shape=True)
+        require_values(channels, (shape.patch[0], shape.patch[1] * most))
+        inputs = replace(inputs, any_shape=(shape.patch[0], most))
     architecture = (config.get("architectures") or [model_type])[0]
     notes = (
         f"transformers {architecture}",
@@ -203,12 +209,12 @@ def _notes(
         notes += ("only the vision encoder is used, without its projection beside the text encoder",)
     elif projected:
         notes += ("the projection to the space of the texts is left out",)
-    if (
-        "embeddings.patch_embedding.weight" in tensors
-        and tensors["embeddings.patch_embedding.weight"].ndim == 2
-    ):
+    if inputs.any_shape:
+        where = f"explain, the explorer and training crop it to {inputs.height} × {inputs.width} pixels"
+        notes += (f"a picture keeps its shape in at most {inputs.any_shape[1]} patches (NaFlex); {where}",)
+    elif model_type.startswith("siglip2"):
         size = f"{inputs.height} × {inputs.width}"
-        notes += (f"trained for pictures of any shape (NaFlex): kakera gives it {size} pixels",)
+        notes += (f"trained for pictures of any shape (NaFlex), but its processor has {size} pixels",)
     return notes
 
 
