@@ -28,7 +28,6 @@ DATA_SIZE = [*TINY, "--rates", "1", "--shifts", "1", "--scratch-epochs", "0.01",
 DATA_SIZE += ["--max-steps", "1"]
 # The commands stay as they are, but for how long they train.
 SHORT = {
-    "demo": ["--quick"],
     "bench": ["--quick", "--rounds", "1"],
     "pretrain": ["--epochs", "0.01"],
     "finetune": ["--epochs", "0.01", "--min-steps", "1"],
@@ -58,11 +57,11 @@ def blocks(language: str) -> Iterator[tuple[str, str]]:
 
 
 def commands() -> dict[str, list[list[str]]]:
-    """Of each page its lines, as words."""
+    """Of each page its lines, as words, without `kakera demo`, which `.ci/run` runs by `make demo`."""
     found: dict[str, list[list[str]]] = {}
     for page, text in blocks("bash"):
         lines = (shlex.split(line, comments=True) for line in text.replace("\\\n", " ").splitlines())
-        found.setdefault(page, []).extend(words for words in lines if words)
+        found.setdefault(page, []).extend(words for words in lines if words and words[1:] != ["demo"])
     return found
 
 
@@ -134,9 +133,7 @@ def test_every_shell_block_of_a_page_runs(
             (shutil.copytree if path.is_dir() else shutil.copy)(path, tmp_path / path.name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KAKERA_FASHION_MNIST", str(tmp_path / "idx"))
-    for words in dict.fromkeys(
-        tuple(shortened(words)) for words in COMMANDS[page]
-    ):  # `demo` is twice the same
+    for words in dict.fromkeys(tuple(shortened(words)) for words in COMMANDS[page]):
         if any(word.startswith("facebook/") for word in words):  # in this process, which has a hub
             small_hub(tmp_path / "hub", monkeypatch)
             assert main(words) == 0, f"{words}: {capsys.readouterr().err}"
