@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -152,7 +153,7 @@ def print_report(folder: Path) -> None:
 
 
 def require_page(option: str, name: str) -> None:
-    """Raise OptionError for the name of a page that would overwrite a file of another kind.
+    """Raise OptionError for a page that would overwrite a file of another kind, or cannot be written.
 
     Example:
 
@@ -162,5 +163,11 @@ def require_page(option: str, name: str) -> None:
         ...     print(error)
         --page: got photo.png, expected a name ending in .html; correct it
     """
-    if name and Path(name).suffix.lower() not in (".html", ".htm"):
+    if not name:
+        return
+    if Path(name).suffix.lower() not in (".html", ".htm"):
         raise OptionError(option, got=name, expected="a name ending in .html", do="correct it")
+    above = next(each for each in Path(name).absolute().parents if each.exists())  # folders are created
+    if Path(name).is_dir() or not above.is_dir() or not os.access(above, os.W_OK):
+        expected, do = "a file in a folder to write into", "choose another name"
+        raise OptionError(option, got=name, expected=expected, do=do)

@@ -35,10 +35,10 @@ def held_out(dataset: Dataset) -> tuple[str, Dataset]:
     return ("test", test) if len(test) else ("val", labelled_part(dataset, "val"))
 
 
-def require_classes(dataset: Dataset) -> None:
+def require_classes(dataset: Dataset, numbers: str = "") -> None:
     """Raise DataError if there are fewer than two classes, or no labelled training files.
 
-    Numbers to predict are no classes.
+    Numbers to predict are no classes. `numbers` is advice about them for the message.
 
     Example:
 
@@ -50,11 +50,13 @@ def require_classes(dataset: Dataset) -> None:
         got, do = "numbers to predict", "use kakera finetune, which also learns numbers"
         raise DataError(dataset.name, got=got, expected="classes", do=do)
     if len(dataset.classes) < 2 or not len(known):
+        count, kind = len(dataset.classes), dataset.kind
+        many = f"{count} class" if count == 1 else f"{count} classes"
         raise DataError(
             dataset.name,
-            got=f"{len(dataset.classes)} classes and {len(known)} labelled pictures for training",
+            got=f"{many} and {len(known)} labelled {kind} for training",
             expected="at least two classes",
-            do="put the pictures into one folder per class, or use a table with labels",
+            do=f"put the {kind} into one folder per class, or use a table with labels{numbers}",
         )
 
 
@@ -67,7 +69,7 @@ def require_labels(dataset: Dataset) -> None:
         >>> require_labels(open_dataset("demo"))
     """
     if not dataset.regression:
-        require_classes(dataset)
+        require_classes(dataset, "; for numbers name their column with --target-column")
     elif not len(labelled_part(dataset, "train")):
         got, do = "no training file with a number", "check the labels"
         raise DataError(dataset.name, got=got, expected="at least one", do=do)

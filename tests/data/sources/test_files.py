@@ -274,3 +274,14 @@ def test_data_of_the_other_kind_are_refused(tmp_path: Path) -> None:
     record(tmp_path / "r" / "a.wav", chirp(8000, 0.3), 8000)
     with pytest.raises(DataError, match="got recordings, expected pictures, which the model reads"):
         open_pictures(open_dataset(tmp_path / "r"), 1)
+
+
+def test_a_folder_of_the_other_kind_names_what_it_holds(tmp_path: Path) -> None:
+    sounds, images = tmp_path / "sounds", tmp_path / "images"
+    for place in (sounds / "a.wav", sounds / "b.wav", images / "a.png"):
+        place.parent.mkdir(exist_ok=True)
+        place.touch()
+    with pytest.raises(DataError, match="got no picture, but 2 recordings, .*; .* a model of recordings"):
+        open_pictures(sounds, 1)
+    with pytest.raises(DataError, match="got no recording, but 1 picture, .*; .* a model of pictures"):
+        open_recordings(images, SPEC)

@@ -169,8 +169,12 @@ def _expanded(path: Path, kind: Literal["picture", "recording"]) -> Sequence[Pat
         return [path]
     found = pictures_below(path) if kind == "picture" else files_below(path, decode.SUFFIXES)
     if not found:
-        got = ", but ".join([f"no {kind}", *left_lines(left_below(path), ())[:1]])
-        raise DataError(str(path), got=got, expected="at least one", do="choose another folder")
+        other = "recordings" if kind == "picture" else "pictures"
+        others = files_below(path, decode.SUFFIXES) if kind == "picture" else pictures_below(path)
+        count = f"{len(others):,} {other if len(others) > 1 else other.removesuffix('s')}"
+        lines = [count] if others else left_lines(left_below(path), ())[:1]
+        do = f"choose another folder, or a model of {other}" if others else "choose another folder"
+        raise DataError(str(path), got=", but ".join([f"no {kind}", *lines]), expected="at least one", do=do)
     return found
 
 
