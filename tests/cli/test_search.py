@@ -101,8 +101,8 @@ def test_an_unreadable_query_gives_exit_code_2_after_the_others(
         (["search", "the index", "a.png", "--html", "b.png"], "--html: got b.png, expected a name ending in"),
         (["predict", "encoder", "a.png", "--page", "b.png"], "--page: got b.png, expected a name ending in"),
         (
-            ["search", "nowhere", "a.png", "--html", "a.png/b.html"],
-            "--html: got a.png/b.html, expected a file",
+            ["search", "nowhere", "a.png", "--html", "encoder/kakera.json/b.html"],
+            "--html: got encoder/kakera",
         ),
         (["search", "nowhere", "a.png"], "nowhere: got no such file or folder, expected an index"),
         (["search", "the index", "a.png", "--init-from", "x"], "x: got"),
