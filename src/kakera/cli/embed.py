@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from kakera.cli.arguments import WRITING, Arguments
+from kakera.cli.arguments import WRITING, Arguments, or_auto
 from kakera.cli.encoder_arguments import add_inputs, parse
 from kakera.option_fields import AUTO
+from kakera.progress import is_follower
 
 
 def run(words: Sequence[str]) -> int:
@@ -50,14 +51,32 @@ def run(words: Sequence[str]) -> int:
         help="recordings: vectors for each window instead of their mean, to find moments",
     )
     add_inputs(parser)
+    several = parser.group("several processes")
+    several.add_argument(
+        "--devices",
+        type=or_auto(int),
+        default=AUTO,
+        metavar="INT|auto",
+        help="processes on each machine; auto: as torchrun or SLURM say, else one (default: auto)",
+    )
+    several.add_argument(
+        "--nodes",
+        type=or_auto(int),
+        default=AUTO,
+        metavar="INT|auto",
+        help="machines; auto: as torchrun or SLURM say, else one (default: auto)",
+    )
     given = parse(parser, words, "an .npz file or a folder", "INDEX")
     from kakera.commands.build_index import build_index
     from kakera.training.planning.next_commands import after_embed
 
     data = given.pop("data")
     found = build_index(data, **given)
+    code = 2 if found.unreadable else 0
+    if is_follower():
+        return code
     print("\n".join(found.lines()))
     print(*after_embed(given["out"]), sep="\n")
     for error in found.unreadable:
         print(f"kakera: {error}", file=sys.stderr)
-    return 2 if found.unreadable else 0
+    return code

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kakera.commands.indexing.processes import EmbedProcesses, start_processes
 from kakera.commands.indexing.setup import (
     IndexSetup,
     changes,
@@ -22,7 +23,7 @@ from kakera.commands.indexing.setup import (
 from kakera.commands.indexing.vectors import add_missing
 from kakera.data.dataset import Dataset
 from kakera.data.folders.media import Kind
-from kakera.errors import DataError, UnreadableFileError
+from kakera.errors import DataError, KakeraError, UnreadableFileError
 from kakera.option_fields import AUTO, Auto
 from kakera.out_of_memory import memory_for
 from kakera.retrieval.blocks import Blocks, block_of, read_blocks
@@ -79,6 +80,8 @@ def build_index(
     kind: Kind = "any",
     workers: int | Auto = AUTO,
     device: str = AUTO,
+    devices: int | Auto = AUTO,
+    nodes: int | Auto = AUTO,
 ) -> BuiltIndex:
     """Write the embedding vectors of all files of a data set as an index for `search`, or update the index.
 
@@ -89,7 +92,8 @@ def build_index(
 
     `pool` is as in `kakera.embed`; `tokens` stores a vector for each patch instead, after the final norm.
     `windows` stores vectors for each window of a recording instead of their mean. `workers` and `device` are
-    as in `predict`.
+    as in `predict`. `devices` processes on each of `nodes` machines, or those of torchrun or SLURM, each
+    compute their share; `out` is then on a file system that all of them have, and the first one writes it.
 
     Raises OptionError, DataError, RunError, StorageError, and MissingExtraError for Parquet without pyarrow.
 
@@ -108,16 +112,27 @@ def build_index(
     work = folder or path.with_name(path.name + UNFINISHED)
     before = _before(path, folder)
     old = None if before is None else before.info
-    setup = open_index_setup(data, init_from, pool=pool, tokens=tokens, windows=windows, kind=kind, old=old)
-    if old is not None:
-        require_same(old, setup.info, str(path))
+    processes = start_processes(devices, nodes, device)
+    options: dict[str, Any] = {"pool": pool, "tokens": tokens, "windows": windows, "kind": kind, "old": old}
+    try:
+        setup = open_index_setup(data, init_from, **options, processes=processes)
+        if old is not None:
+            require_same(old, setup.info, str(path))
+    except KakeraError as error:
+        if processes.dist is None:
+            raise
+        processes.dist.raise_on_rank_zero(error)
+    if not processes.is_main:
+        return _follow(setup, work / VECTORS, processes, workers, device)
     with storing(work):
         work.mkdir(parents=True, exist_ok=True)
     with _kept(work, folder is None), locked(work):
         blocks = Blocks(read_blocks(work / VECTORS, setup.settings))
         if before is not None and before.index is not None:
             blocks.add(block_of(before.index))
-        computed, unreadable = add_missing(setup, blocks, work / VECTORS, workers=workers, device=device)
+        computed, unreadable = add_missing(
+            setup, blocks, work / VECTORS, workers=workers, device=device, processes=processes
+        )
         rows = _rows(setup, blocks)
         if folder is not None:
             write_folder(folder, setup.info, rows, blocks, setup.settings)
@@ -133,7 +148,22 @@ def build_index(
         embedded = set(rows["file"].tolist())
         found = tuple(changes(before.rows, before.info.folder, names, setup.keys, embedded))
     files = len(setup.dataset) - len(unreadable)
-    return BuiltIndex(path, len(rows["file"]), files, computed, unreadable, found)
+    built = BuiltIndex(path, len(rows["file"]), files, computed, unreadable, found)
+    return built if processes.dist is None else processes.dist.on_rank_zero(lambda: built)
+
+
+def _follow(
+    setup: IndexSetup, folder: Path, processes: EmbedProcesses, workers: int | Auto, device: str
+) -> BuiltIndex:
+    """Compute the share of a process that is not the main one; return the index that the main one wrote."""
+    assert processes.dist is not None
+    add_missing(setup, Blocks([]), folder, workers=workers, device=device, processes=processes)
+    with processes.dist.detect_lost_process():
+        return processes.dist.on_rank_zero(_nothing)
+
+
+def _nothing() -> BuiltIndex:
+    raise AssertionError("only the main process writes the index")
 
 
 @dataclass(frozen=True, eq=False)

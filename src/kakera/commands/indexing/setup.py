@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import kakera
+from kakera.commands.indexing.processes import EmbedProcesses
 from kakera.data.dataset import Dataset
 from kakera.data.folders.media import Kind
 from kakera.data.images.value_range import Ranges
@@ -21,7 +22,6 @@ from kakera.data.shards.open import is_shards
 from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, OptionError
 from kakera.formats.tokens.encoder import FrozenEncoder, open_encoder
-from kakera.formats.tokens.keys import keys_and_contents
 from kakera.option_fields import AUTO
 from kakera.retrieval.files import NPZ, PARQUET, require_parquet
 from kakera.retrieval.index import PATCHES, IndexInfo
@@ -58,11 +58,12 @@ def open_index_setup(
     windows: bool = False,
     kind: Kind = "any",
     old: IndexInfo | None = None,
+    processes: EmbedProcesses | None = None,
 ) -> IndexSetup:
     """Open encoder and data, and read all files once for their keys. The options are as in `build_index`.
 
-    `old` is the description of the index that grows: its value ranges are used. Raises OptionError,
-    DataError and RunError.
+    `old` is the description of the index that grows: its value ranges are used. Each of the `processes` reads
+    its share of the files. Raises OptionError, DataError and RunError.
     """
     if tokens and pool != AUTO:
         raise OptionError("pool", got=f"{pool} with tokens", expected="one of both", do="leave one out")
@@ -85,7 +86,7 @@ def open_index_setup(
     dataset = _opened(data, encoder, kind, ranges)
     if inputs.sound is None:
         inputs = replace(inputs, values=dataset.ranges)
-    keys, contents = (_as_array(found, dataset) for found in keys_and_contents(dataset))
+    keys, contents = (_as_array(found, dataset) for found in (processes or EmbedProcesses()).keys(dataset))
     start = Path(init_from)
     info = IndexInfo(
         encoder.digest(),

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from kakera.commands.indexing.processes import EmbedProcesses
 from kakera.commands.indexing.setup import IndexSetup
 from kakera.data.dataset import Dataset
 from kakera.errors import DataError, UnreadableFileError
 from kakera.machine import usable_cores
 from kakera.option_fields import AUTO, Auto
-from kakera.retrieval.blocks import Block, Blocks, write_block
+from kakera.retrieval.blocks import Block, Blocks, read_blocks, write_block
 from kakera.retrieval.index import PATCHES
 
 if TYPE_CHECKING:
@@ -28,24 +29,57 @@ LARGE, SECONDS = 1 << 26, 10.0  # bytes of vectors, or seconds of computing, aft
 
 
 def add_missing(
-    setup: IndexSetup, blocks: Blocks, folder: Path, *, workers: int | Auto, device: str
+    setup: IndexSetup,
+    blocks: Blocks,
+    folder: Path,
+    *,
+    workers: int | Auto,
+    device: str,
+    processes: EmbedProcesses,
 ) -> tuple[int, tuple[UnreadableFileError, ...]]:
     """Add the vectors of all files that `blocks` lacks; return the number of computed files, and the errors.
 
     Pooled vectors of whole files come from the token cache, and new ones are added to it. Others are written
-    as blocks into `folder` while they are computed. Raises DataError for vectors that are not finite, and
-    StorageError.
+    as blocks into `folder` while they are computed. With several processes, each computes its share, and all
+    vectors are written as blocks; only `blocks` of the main process are used, and then hold all of them.
+    Raises DataError for vectors that are not finite, and StorageError.
     """
-    known = blocks.known(setup.keys)
+    dist = processes.dist
+    if dist is None:
+        return _add(setup, blocks, folder, blocks.known(setup.keys), workers, device, processes)
+    known = dist.on_rank_zero(lambda: blocks.known(setup.keys))
+    with dist.detect_lost_process():
+        counts, broken = zip(
+            *dist.all_gather(_add(setup, blocks, folder, known, workers, device, processes)), strict=True
+        )
+    if processes.is_main:
+        names = {each.name for each in blocks.blocks}
+        for block in read_blocks(folder, setup.settings):
+            if block.name not in names:
+                blocks.add(block)
+    return sum(counts), tuple({error.path: error for part in broken for error in part}.values())
+
+
+def _add(
+    setup: IndexSetup,
+    blocks: Blocks,
+    folder: Path,
+    known: NDArray[np.bool_],
+    workers: int | Auto,
+    device: str,
+    processes: EmbedProcesses,
+) -> tuple[int, tuple[UnreadableFileError, ...]]:
+    """Add the share of this process. See `add_missing`."""
     _, first = np.unique(setup.keys.view("V16")[:, 0], return_index=True)  # each content once
-    rows = np.sort(first[~known[first]])
+    rows = np.sort(first[~known[first]])[processes.rank :: processes.size]
     if not len(rows):
         return 0, ()
     files, keys, broken = setup.dataset.take(rows), setup.keys[rows], list[UnreadableFileError]()
     readers = workers if workers != AUTO else 0 if files.pictures.in_memory or len(files) <= FEW else None
-    count = usable_cores() if readers is None else readers
+    count = max(1, usable_cores() // processes.here) if readers is None else readers
     if setup.info.pool != PATCHES and not setup.info.windows:
-        computed = _from_cache(setup, files, keys, blocks, count, device, broken)
+        block, computed = _from_cache(setup, files, keys, count, device, broken)
+        blocks.add(block if processes.dist is None else write_block(folder, setup.settings, block))
     else:
         computed = 0
         for block in _computed(setup, files, keys, count, device, broken):
@@ -58,12 +92,11 @@ def _from_cache(
     setup: IndexSetup,
     files: Dataset,
     keys: NDArray[np.uint8],
-    blocks: Blocks,
     workers: int,
     device: str,
     broken: list[UnreadableFileError],
-) -> int:
-    """Add pooled vectors of whole files as a block in memory; return how many were not in the cache."""
+) -> tuple[Block, int]:
+    """Return pooled vectors of whole files as a block in memory, and how many were not in the cache."""
     from kakera.formats.tokens.keys import file_keys
     from kakera.training.stored_features import missing_files, stored_features
 
@@ -88,8 +121,7 @@ def _from_cache(
         lengths = [sounds.length(row) / sounds.spec.rate for row in rows.tolist()]
         spans = np.array(begins)[:, None] + np.stack([np.zeros(len(rows)), lengths], axis=1)
     columns = np.full(len(rows), setup.info.grid[1], np.int32)
-    blocks.add(Block(keys[rows], spans[:, 0], spans[:, 1], columns, found[kind]))
-    return computed
+    return Block(keys[rows], spans[:, 0], spans[:, 1], columns, found[kind]), computed
 
 
 def _computed(
