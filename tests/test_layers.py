@@ -24,6 +24,7 @@ BELOW = {
     "retrieval": FORMATS | {"formats"},
     "training": TRAINING,
     "commands": TRAINING | {"training"},
+    "sklearn": TRAINING | {"training", "commands"},
     "study": TRAINING | {"training", "commands"},
     "web": TRAINING | {"training", "commands"},
     "bench": TRAINING | {"training", "commands", "study"},
