@@ -84,6 +84,7 @@ FLOORS = (  # of data/: each may use those before it
     ("audio", "workers"),
     ("folders", "preload"),
     ("shards",),
+    ("arrow",),
     ("sources",),
     ("checks",),
     ("packing", "loader"),
