@@ -108,8 +108,11 @@ def _require_one_set(source: Path, files: list[TableFile]) -> None:
     """Raise DataError if two folders each have the same part: they are probably two data sets."""
     places: dict[str, set[Path]] = {}
     for one in files:
-        if one.part and part_of(one.path.parent.name) is None:
-            places.setdefault(one.part, set()).add(one.path.parent)
+        place = one.path.parent
+        while place != source and part_of(place.name):
+            place = place.parent
+        if one.part:
+            places.setdefault(one.part, set()).add(place)
     several = next((sorted(found) for found in places.values() if len(found) > 1), [])
     if several:
         got = f"the same parts in {', '.join(folder.name for folder in several[:5])}"

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kakera.data.arrow.files import table_files
+from kakera.data.arrow.hub import fetch_tables, is_hub_name
 from kakera.data.arrow.labels import labels_of, split_of
 from kakera.data.arrow.reader import StoredFiles, StoredPictures, StoredRecording
 from kakera.data.arrow.tables import Table, open_table_file
@@ -24,7 +25,8 @@ def open_tables(
 ) -> tuple[Dataset, bool]:
     """Open the pictures or recordings in tables; also return True if they have a split.
 
-    `source` is a Parquet or Arrow file, a folder of Parquet files, or a folder that `datasets` saved.
+    `source` is a Parquet or Arrow file, a folder of Parquet files, a folder that `datasets` saved, or a name
+    on the Hugging Face hub (hf://datasets/OWNER/NAME). Tables from the hub cannot name files of this machine.
     `channels` is 1 or 3; None detects it. `label` is the column with the labels; "" finds it by its name.
     Raises DataError, OptionError, and MissingExtraError without pyarrow.
 
@@ -42,7 +44,8 @@ def open_tables(
         >>> dataset.pictures.read(0).shape, dataset.pictures.name(0), dataset.classes, has_split
         ((6, 8, 1), 'cats.parquet[0]', ('cat',), False)
     """
-    name, (files, left) = str(source), table_files(Path(source))
+    name, remote = str(source), is_hub_name(source)
+    files, left = table_files(fetch_tables(name) if remote else Path(source))
     opened = [open_table_file(file.path, label) for file in files]
     pairs = [(file, table) for file, table in zip(files, opened, strict=True) if len(table)]
     if not pairs:
@@ -53,7 +56,8 @@ def open_tables(
         split = np.concatenate([np.full(len(table), file.part) for file, table in pairs])
     divided = split is not None and {*np.unique(split).tolist()} != {"train"}
     paths = [table.paths() for table in tables]
-    stored = StoredFiles(tables, *_names(tables, paths))
+    names, inner = _names(tables, paths)
+    stored = StoredFiles(tables, names, Names.of([""] * len(inner)) if remote else inner)
     found = _kind(stored, [path for path in paths[0][:256] if path], kind, name)
     rows = np.arange(len(stored))
     if found == "recordings":

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from kakera.data.arrow.files import is_tables
+from kakera.data.arrow.hub import is_hub_name
 from kakera.data.arrow.open import open_tables
 from kakera.data.audio import decode
 from kakera.data.audio.recordings import FileSounds
@@ -165,7 +166,8 @@ def _data_set(item: Any) -> Dataset | None:
         return None
     if is_shards(item):
         return open_shards(item, None)[0]
-    return open_tables(item)[0] if Path(item).exists() and is_tables(Path(item)) else None
+    is_table = is_hub_name(item) or (Path(item).exists() and is_tables(Path(item)))
+    return open_tables(item)[0] if is_table else None
 
 
 def _expanded(path: Path, kind: Literal["picture", "recording"]) -> Sequence[Path]:

@@ -10,6 +10,7 @@ from typing import cast, get_args
 import numpy as np
 
 from kakera.data.arrow.files import is_tables
+from kakera.data.arrow.hub import is_hub_name
 from kakera.data.arrow.open import open_tables
 from kakera.data.dataset import Dataset
 from kakera.data.folders.media import SUFFIXES, Kind
@@ -45,7 +46,8 @@ def open_dataset(
 
     `source` is a folder of pictures or recordings, a table (CSV or TSV), IDX files, an .npz file, or a name
     such as demo. Parquet is a file, or a folder of files, with encoded pictures or recordings in a column; a
-    data set that `datasets` saved is read in the same way. Shards are a folder of shards, tar files, or their
+    data set that `datasets` saved, and hf://datasets/OWNER/NAME on the Hugging Face hub, are read in the same
+    way. Shards are a folder of shards, tar files, or their
     web address. Write ./demo for a folder that has the name of a built-in data set.
 
     `channels` is 1 (grey) or 3 (colour); None detects it. If the source has no split, the labelled files are
@@ -98,13 +100,15 @@ def open_source(
     if not isinstance(cast(object, source), str | os.PathLike):
         got, expected = f"a value of type {type(source).__name__}", "a path, an address or a name"
         raise DataError("data", got=got, expected=expected, do="pass one of these")
-    if target_column and Path(source).suffix.lower() not in TABLES and not is_tables(Path(source)):
+    if target_column and Path(source).suffix.lower() not in TABLES and not _has_columns(source):
         got, do = f"{target_column} for {source}", "leave it out, or pass a table with file and this column"
         raise OptionError("target_column", got=got, expected="a table (.csv, .tsv or .parquet)", do=do)
     built_in = open_builtin(source) if isinstance(source, str) else None
     if built_in is not None:
         return built_in.with_channels(channels or built_in.channels), True
-    if is_shards(source):
+    if is_hub_name(source):
+        dataset, divided = open_tables(source, channels, kind, target_column)
+    elif is_shards(source):
         dataset, divided = open_shards(source, channels)
     else:
         numbers = task != "classification"
@@ -114,6 +118,10 @@ def open_source(
     known = {kind for kind, *_ in ranges}
     found = (*ranges, *(one for one in measured(dataset) if one[0] not in known))
     return dataset.with_channels(channels or dataset.channels).with_ranges(found), divided
+
+
+def _has_columns(source: str | Path) -> bool:
+    return is_hub_name(source) or is_tables(Path(source))
 
 
 def _open(
