@@ -156,6 +156,16 @@ def test_labels_of_every_type(
     assert (None if found.labels is None else found.labels.tolist()) == labels
 
 
+def test_files_with_other_numbers_of_the_same_classes_keep_their_names(
+    source: Dataset, tmp_path: Path
+) -> None:
+    """`datasets` 5.2.0 gives the second file the names of the first (findings/)."""
+    paths, labels = rows_of(source)
+    parquet(tmp_path / "both" / "a.parquet", described(paths[:20], labels[:20], ["bag", "boot"]))
+    parquet(tmp_path / "both" / "b.parquet", described(paths[20:], labels[20:], ["boot", "bag"]))
+    require_same(open_dataset(tmp_path / "both"), source)
+
+
 def test_numbers_are_predicted_from_a_column(source: Dataset, tmp_path: Path) -> None:
     numbers = np.random.default_rng(0).normal(size=40)
     table = table_of(source).append_column("angle", pa.array(numbers))
