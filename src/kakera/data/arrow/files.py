@@ -40,7 +40,10 @@ def is_tables(source: Path) -> bool:
         return source.suffix.lower() in (*PARQUET, *ARROW)
     if _is_saved(source):
         return True
-    suffixes = {suffix_of(name) for name in tree(source).names}
+    found = tree(source)
+    if not any(suffix in names.lower() for names in found.folders.values() for suffix in PARQUET):
+        return False  # names of a folder are one text, so this takes little time for millions of files
+    suffixes = {suffix_of(name) for name in found.names}
     return bool(suffixes & {*PARQUET}) and not suffixes & SUFFIXES
 
 

@@ -24,7 +24,8 @@ def labels_of(tables: Sequence[Table]) -> tuple[tuple[str, ...], NDArray[Any] | 
     their order, with those between them; texts sorted. A list is several labels. Null, an empty text and −1
     are no label. Raises DataError for a number without a name, and for other values. See `open_tables`.
     """
-    rows = [_names(table, value) for table in tables for value in _values(table)]
+    values = [_values(table) for table in tables]
+    rows = [_names(table, one) for table, own in zip(tables, values, strict=True) for one in own]
     given = list(dict.fromkeys(name for row in rows for name in row))
     described = {table.columns.names for table in tables if table.columns.names}
     if len(described) == 1:
@@ -34,7 +35,7 @@ def labels_of(tables: Sequence[Table]) -> tuple[tuple[str, ...], NDArray[Any] | 
     if not classes:
         return (), None
     number = {name: code for code, name in enumerate(classes)}
-    several = any(isinstance(value, list) for table in tables for value in _values(table)[:64])
+    several = any(isinstance(one, list) for own in values for one in own)
     if not several and max(map(len, rows), default=0) <= 1:
         return classes, np.array([number[row[0]] if row else -1 for row in rows], np.int64)
     labels = np.zeros((len(rows), len(classes)), np.bool_)
