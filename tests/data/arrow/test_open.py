@@ -17,6 +17,7 @@ from kakera.data.sources.files import open_files
 from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, MissingExtraError, OptionError, UnreadableFileError
 from kakera.inputs import InputSpec
+from kakera.training.planning.situation import situation
 from tests.data.arrow.written import ENCODED, described, parquet, rows_of, saved
 from tests.small import QUICK, folder
 from tests.training.songs import QUICK as QUICK_SOUND
@@ -216,6 +217,11 @@ def test_predict_and_embed_read_a_table_like_a_folder(source: Dataset, tmp_path:
     found = open_files(path, inputs)
     assert len(found) == 40
     np.testing.assert_array_equal(found.pictures.read(7), source.pictures.read(7))
+
+
+def test_the_next_command_names_the_table(source: Dataset, tmp_path: Path) -> None:
+    path = parquet(tmp_path / "one.parquet", table_of(source))
+    assert situation(str(path)).files == str(path)
 
 
 def damaged(path: Path) -> Path:
