@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from kakera.cli.main import main
 from kakera.data.sources.idx import read_idx
@@ -100,6 +102,9 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder(root / "graded", count=20, classes=("bad", "fair", "good"))
     songs(root / "recordings", count=8)
     part_of_the_demo(root / "idx")
+    files = sorted((root / "pictures").rglob("*.png"))
+    table = {"image": [file.read_bytes() for file in files], "label": [file.parent.name for file in files]}
+    parquet.write_table(pyarrow.table(table), root / "pictures.parquet")
     rows = [
         f"{path.relative_to(root)},{number}.5" for number, path in enumerate(root.glob("pictures/*/*.png"))
     ]

@@ -1,4 +1,4 @@
-"""`kakera pack DATA SHARDS`."""
+"""`kakera pack DATA SHARDS`: shards or Parquet."""
 
 from __future__ import annotations
 
@@ -28,10 +28,16 @@ def run(words: Sequence[str]) -> int:
         help="what to store: decoded pixels, or the unchanged files (default: pixels; for recordings files)",
     )
     writing.add_argument(
+        "--to",
+        choices=("shards", "parquet"),
+        default="shards",
+        help="what to write: webdataset shards, or Parquet with files and labels (default: shards)",
+    )
+    writing.add_argument(
         "--shard-size",
         type=int,
         default=2000,
-        help="number of pictures or recordings per shard (default: 2000)",
+        help="number of pictures or recordings per shard or Parquet file (default: 2000)",
     )
     add_workers(parser)
     add_channels(parser)
@@ -49,6 +55,7 @@ def run(words: Sequence[str]) -> int:
         workers=given.workers,
         channels=given.channels,
         kind=given.kind,
+        to=given.to,
     )
     print("\n".join(found.lines()))
     print(*after_pack(given.shards), sep="\n")

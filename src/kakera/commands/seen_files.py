@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.commands.labelled import labelled_part
+from kakera.data.arrow.hub import is_hub_name
 from kakera.data.audio.source import AudioSource
 from kakera.data.checks.digest import SPLIT, digest
 from kakera.data.dataset import Dataset
@@ -36,7 +37,7 @@ def seen_files(run: str | Path, dataset: Dataset) -> str:
         ''
     """
     config, data = config_of(run), trained_on(run)
-    if config.get("verb") not in ("finetune", "fit") or not data or is_address(data):
+    if config.get("verb") not in ("finetune", "fit") or not data or _is_remote(data):
         return ""
     try:
         known = _opened(data, config)
@@ -58,6 +59,10 @@ def seen_files(run: str | Path, dataset: Dataset) -> str:
         f"{many} in the training part of {data}, the training data of {run}: "
         f"the predictions do not show the accuracy on new {dataset.kind}"
     )
+
+
+def _is_remote(data: str) -> bool:
+    return is_address(data) or is_hub_name(data)
 
 
 def _opened(data: str, config: dict[str, Any]) -> Dataset:

@@ -106,7 +106,7 @@ def test_a_single_picture_is_not_split(tmp_path: Path) -> None:
         (
             "picture.png",
             encoded(NOISE),
-            "got an unsupported kind of file, expected a .csv, .tsv, .npz or IDX file",
+            "got an unsupported kind of file, expected a .csv, .tsv, .parquet, .npz or IDX file",
         ),
         ("notes.txt", b"text", "got an unsupported kind of file"),
         ("empty", b"", "got an unsupported kind of file"),

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.data.audio.source import Source
+from kakera.data.arrow.reader import StoredRecording
+from kakera.data.audio.source import AudioSource, Source
 from kakera.data.dataset import Dataset
 from kakera.data.folders.listing import LARGE, recalled_digest, store_digest
 from kakera.data.names import BLOCK, Paths, relative
@@ -207,7 +208,8 @@ def size_of(source: Source) -> int:
         return len(source)
     if isinstance(source, Path):
         return _size(source)
-    return int(source.shards.table[source.row]["length"]) if isinstance(source, ShardRecording) else -1
+    record = _record(source)
+    return int(record["length"][0]) if record is not None else -1
 
 
 def pieces_of(source: Source) -> bytes:
@@ -230,9 +232,15 @@ def pieces_of(source: Source) -> bytes:
                 return middle + file.read(PIECE)
         except OSError:
             return b""
+    record = _record(source)
+    return b"".join(_packed(record)) if record is not None else b""
+
+
+def _record(source: AudioSource) -> NDArray[Any] | None:
+    """Return (1,) the record of a recording in a shard or a table, with its length and checksum."""
     if isinstance(source, ShardRecording):
-        return b"".join(_packed(source.shards.table[[source.row]]))
-    return b""
+        return source.shards.table[[source.row]]
+    return source.files.records()[[source.row]] if isinstance(source, StoredRecording) else None
 
 
 def _packed(records: NDArray[Any]) -> Iterator[bytes]:

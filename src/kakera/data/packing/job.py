@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,3 +147,33 @@ def require(dataset: Dataset, side: int | None, store: Store | None, shard_size:
                 expected="pixels: the data set has no files",
                 do="leave it out",
             )
+
+
+def packing_options(job: PackingJob) -> dict[str, Any]:
+    """Return the options that a folder is made with; other options need another folder.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> two = open_dataset("demo").take([0, 1])
+        >>> job = PackingJob(two, Path("shards"), divided=True, side=0, files=False, shard_size=2)
+        >>> options = packing_options(job)
+        >>> options["pictures"], options["store"]
+        (2, 'pixels')
+    """
+    dataset, digest = job.dataset, hashlib.sha256()
+    for index in range(len(dataset)):
+        digest.update(job.name(index).encode(errors="replace") + b"\0")
+    digest.update(dataset.split.astype("<U5").tobytes() if job.divided else b"")
+    digest.update(b"" if dataset.labels is None else dataset.labels.tobytes())
+    if dataset.sounds is not None and dataset.sounds.spans:
+        digest.update(np.array(dataset.sounds.spans).tobytes())
+    return {
+        job.dataset.kind: len(dataset),
+        "source_sha256": digest.hexdigest(),
+        "classes": list(dataset.classes),
+        "channels": dataset.channels,
+        "store": "files" if job.files else "pixels",
+        "side": job.side,
+        "shard_size": job.shard_size,
+    }

@@ -7,18 +7,18 @@ import hashlib
 import io
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
-import numpy as np
 from filelock import FileLock, Timeout
 
-from kakera.data.checks.findings import skipped_words
+from kakera.data.arrow.tables import pyarrow
 from kakera.data.dataset import Dataset
 from kakera.data.folders.media import Kind
-from kakera.data.folders.tree import left_lines
-from kakera.data.packing.job import PackingJob, Store, require
+from kakera.data.packing.job import PackingJob, Store, packing_options, require
+from kakera.data.packing.pack_tables import pack_tables
+from kakera.data.packing.parquet import table_pieces
+from kakera.data.packing.result import UNREADABLE, PackResult
 from kakera.data.packing.workers import pack_shards
 from kakera.data.shards.index import SUFFIX, VERSION, ShardIndex, read_index
 from kakera.data.shards.open import CONTENTS, PLAN
@@ -31,39 +31,8 @@ from kakera.storage import write_atomically
 
 SIDE = 256
 SHARD_SIZE = 2000
-UNREADABLE = "unreadable.csv"
+Target = Literal["shards", "parquet"]
 _LEFTOVER = re.compile(r"\.\d{6}(\.tar|\.index\.npz)\.[0-9a-f]{8}")
-
-
-@dataclass(frozen=True)
-class PackResult:
-    """The result of `pack`: the content of the folder. `kept` shards come from an earlier run.
-
-    `count` is the number of pictures or recordings, `size` is in bytes, `unreadable` are (name, reason).
-    See `pack`.
-    """
-
-    folder: Path
-    kind: str
-    """"pictures" or "recordings"."""
-    count: int
-    shards: int
-    kept: int
-    size: int
-    unreadable: tuple[tuple[str, str], ...]
-    left_out: tuple[tuple[str, str], ...] = ()
-    """Skipped files of the source, and the reason."""
-
-    def lines(self) -> list[str]:
-        """Return the lines of a report, one fact per line."""
-        before = f", {self.kept} of them from an earlier run" if self.kept else ""
-        what = f"{self.count} {self.kind} in {self.shards} shard{'' if self.shards == 1 else 's'}"
-        found = [f"{self.folder}: {what}{before}, {self.size / 1e6:.1f} MB"]
-        found += left_lines(self.left_out, ())
-        if self.unreadable:
-            words = skipped_words([reason for _, reason in self.unreadable])
-            found.append(f"{words} skipped: see {self.folder / UNREADABLE}")
-        return found
 
 
 @memory_for("pack", "lower --workers or --shard-size")
@@ -77,8 +46,9 @@ def pack(
     workers: int | Auto = "auto",
     channels: int | Auto = "auto",
     kind: Kind = "any",
+    to: Target = "shards",
 ) -> PackResult:
-    """Write a data set into a folder of shards, which kakera and webdataset can open.
+    """Write a data set into a folder of shards, which kakera and webdataset can open, or of Parquet files.
 
     `data` is a data set, or anything that `open_dataset` opens; `shards` is the folder to write.
 
@@ -87,10 +57,11 @@ def pack(
     a span of a recording is stored as a WAV file with exactly its samples. `shard_size` is the number of
     pictures or recordings per shard. `workers` is the number of processes; "auto" is one per core, 0 writes
     in this process. `channels` is 1 (grey) or 3 (colour); "auto" detects it. `kind` is "pictures" or
-    "recordings" if the data have both.
+    "recordings" if the data have both. `to` "parquet" writes the files, in the order of the data, with labels
+    as `datasets` reads them (arrays as PNG); `shard_size` is then the number of rows per file.
 
     The shards that an interrupted earlier call has finished are checked and reused. Raises DataError,
-    OptionError, StorageError.
+    OptionError, StorageError, MissingExtraError.
 
     Example:
 
@@ -102,8 +73,9 @@ def pack(
     opened = isinstance(data, Dataset)
     dataset, divided = (data, True) if opened else open_source(data, or_none(channels), kind)
     processes = usable_cores() if workers == AUTO else workers
-    require(dataset, side, store, shard_size, processes)
-    files = store == "files" or dataset.sounds is not None
+    tables = _to_tables(to, store, side)
+    require(dataset, side, None if tables else store, shard_size, processes)
+    files = tables or store == "files" or dataset.sounds is not None
     job = PackingJob(
         dataset,
         Path(shards),
@@ -115,7 +87,7 @@ def pack(
     try:
         job.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(job.folder / ".lock", timeout=10):
-            return _pack(job, processes)
+            return _pack_tables(job) if tables else _pack(job, processes)
     except Timeout as error:
         got = "a folder that another kakera pack is writing"
         raise DataError(
@@ -126,8 +98,32 @@ def pack(
         raise DataError(str(shards), got="a file", expected=expected, do="choose another path") from error
 
 
+def _to_tables(to: str, store: str | None, side: int | None) -> bool:
+    """Return True for Parquet. Raises OptionError, and MissingExtraError without pyarrow."""
+    if to not in get_args(Target):
+        raise OptionError("--to", got=to, expected="shards or parquet", do="choose one")
+    if to == "parquet":
+        if store == "pixels":
+            got, expected = "pixels with --to parquet", "files: a table has encoded files"
+            raise OptionError("--store", got=got, expected=expected, do="leave it out")
+        if side is not None:
+            got, expected = f"{side} with --to parquet", "nothing: files are not changed"
+            raise OptionError("--side", got=got, expected=expected, do="leave it out")
+        pyarrow()
+    return to == "parquet"
+
+
+def _pack_tables(job: PackingJob) -> PackResult:
+    count, kept, size, broken = pack_tables(job, {"to": "parquet", **packing_options(job)})
+    errors = (*job.dataset.unreadable, *broken)
+    unreadable = tuple(sorted((error.path, error.reason) for error in errors))
+    files, left = len(table_pieces(job)), job.dataset.left_out
+    kind = job.dataset.kind
+    return PackResult(job.folder, kind, count, files, kept, size, unreadable, left, "Parquet file")
+
+
 def _pack(job: PackingJob, workers: int) -> PackResult:
-    options = _options(job)
+    options = packing_options(job)
     _begin(job.folder, options)
     finished = [number for number in range(job.count) if _whole(job.folder, number) is not None]
     todo = sorted({*range(job.count)} - {*finished})
@@ -189,26 +185,6 @@ def _conclude(
         tuple(sorted(unreadable)),
         job.dataset.left_out,
     )
-
-
-def _options(job: PackingJob) -> dict[str, Any]:
-    """Return the options that a folder of shards is made with; other options need another folder."""
-    dataset, digest = job.dataset, hashlib.sha256()
-    for index in range(len(dataset)):
-        digest.update(job.name(index).encode(errors="replace") + b"\0")
-    digest.update(dataset.split.astype("<U5").tobytes() if job.divided else b"")
-    digest.update(b"" if dataset.labels is None else dataset.labels.tobytes())
-    if dataset.sounds is not None and dataset.sounds.spans:
-        digest.update(np.array(dataset.sounds.spans).tobytes())
-    return {
-        job.dataset.kind: len(dataset),
-        "source_sha256": digest.hexdigest(),
-        "classes": list(dataset.classes),
-        "channels": dataset.channels,
-        "store": "files" if job.files else "pixels",
-        "side": job.side,
-        "shard_size": job.shard_size,
-    }
 
 
 def _begin(folder: Path, options: dict[str, Any]) -> None:

@@ -9,6 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from kakera.data.arrow.files import is_tables
+from kakera.data.arrow.hub import is_hub_name
+from kakera.data.arrow.open import open_tables
 from kakera.data.audio import decode
 from kakera.data.audio.recordings import FileSounds
 from kakera.data.dataset import Dataset
@@ -46,12 +49,12 @@ def open_files(files: Files, inputs: InputSpec) -> Dataset:
 def open_pictures(files: Files, channels: int, ranges: Ranges = ()) -> Dataset:
     """Open pictures in the order in which they are passed, with `channels` channels (1 is grey, 3 is colour).
 
-    A folder means all pictures below it. Shards mean all pictures in them. The name of a built-in data set
-    means its `samples`. Shards or a name keep their labels if they are the only item. `items` lists what else
-    can be passed. Paths and bytes are decoded when they are read; Pillow images and arrays are converted now.
-    `ranges` gives the values of black and white of deep pictures; without it, the range of 32-bit pictures is
-    measured. Every picture is in the part "test". Raises DataError if a folder has no picture, and for items
-    that cannot be a picture.
+    A folder means all pictures below it. Shards and Parquet mean all pictures in them. The name of a built-in
+    data set means its `samples`. These or a name keep their labels if they are the only item. `items` lists
+    what else can be passed. Paths and bytes are decoded when they are read; Pillow images and arrays are
+    converted now. `ranges` gives the values of black and white of deep pictures; without it, the range of
+    32-bit pictures is measured. Every picture is in the part "test". Raises DataError if a folder has no
+    picture, and for items that cannot be a picture.
 
     Example:
 
@@ -159,8 +162,12 @@ def _data_set(item: Any) -> Dataset | None:
     built_in = open_builtin(item) if isinstance(item, str) else None
     if built_in is not None:
         return samples(built_in)
-    is_name = isinstance(item, str | Path) and is_shards(item)
-    return open_shards(item, None)[0] if is_name else None
+    if not isinstance(item, str | Path):
+        return None
+    if is_shards(item):
+        return open_shards(item, None)[0]
+    is_table = is_hub_name(item) or (Path(item).exists() and is_tables(Path(item)))
+    return open_tables(item)[0] if is_table else None
 
 
 def _expanded(path: Path, kind: Literal["picture", "recording"]) -> Sequence[Path]:

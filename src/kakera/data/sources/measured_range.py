@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -93,4 +94,5 @@ def _sources(dataset: Dataset) -> Iterator[Path | bytes]:
         rows = [row for row in rows if pictures.paths[row].suffix.lower() in DEEP]
     for number in np.unique(np.linspace(0, max(len(rows) - 1, 0), HEADERS).astype(int))[: len(rows)]:
         row = rows[int(number)]
-        yield pictures.paths[row] if pictures.paths else pictures.content(row)
+        with suppress(UnreadableFileError):
+            yield pictures.paths[row] if pictures.paths else pictures.content(row)

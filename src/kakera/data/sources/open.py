@@ -9,6 +9,9 @@ from typing import cast, get_args
 
 import numpy as np
 
+from kakera.data.arrow.files import is_tables
+from kakera.data.arrow.hub import is_hub_name
+from kakera.data.arrow.open import open_tables
 from kakera.data.dataset import Dataset
 from kakera.data.folders.media import SUFFIXES, Kind
 from kakera.data.folders.tree import suffix_of, tree
@@ -39,11 +42,13 @@ def open_dataset(
     task: LearningTask = "classification",
     target_column: str = "",
 ) -> Dataset:
-    """Open a data set: a folder, a table, a file of arrays, shards, or a built-in name.
+    """Open a data set: a folder, a table, Parquet, a file of arrays, shards, or a built-in name.
 
     `source` is a folder of pictures or recordings, a table (CSV or TSV), IDX files, an .npz file, or a name
-    such as demo. Shards are a folder of shards, tar files, or their web address. Write ./demo for a folder
-    that has the name of a built-in data set.
+    such as demo. Parquet is a file, or a folder of files, with encoded pictures or recordings in a column; a
+    data set that `datasets` saved, and hf://datasets/OWNER/NAME on the Hugging Face hub, are read in the same
+    way. Shards are a folder of shards, tar files, or their
+    web address. Write ./demo for a folder that has the name of a built-in data set.
 
     `channels` is 1 (grey) or 3 (colour); None detects it. If the source has no split, the labelled files are
     split by class: `val` and `test` are shares from 0 to 1, drawn with `seed`. `kind` is "pictures" or
@@ -95,13 +100,15 @@ def open_source(
     if not isinstance(cast(object, source), str | os.PathLike):
         got, expected = f"a value of type {type(source).__name__}", "a path, an address or a name"
         raise DataError("data", got=got, expected=expected, do="pass one of these")
-    if target_column and Path(source).suffix.lower() not in TABLES:
+    if target_column and Path(source).suffix.lower() not in TABLES and not _has_columns(source):
         got, do = f"{target_column} for {source}", "leave it out, or pass a table with file and this column"
-        raise OptionError("target_column", got=got, expected="a table (.csv or .tsv)", do=do)
+        raise OptionError("target_column", got=got, expected="a table (.csv, .tsv or .parquet)", do=do)
     built_in = open_builtin(source) if isinstance(source, str) else None
     if built_in is not None:
         return built_in.with_channels(channels or built_in.channels), True
-    if is_shards(source):
+    if is_hub_name(source):
+        dataset, divided = open_tables(source, channels, kind, target_column)
+    elif is_shards(source):
         dataset, divided = open_shards(source, channels)
     else:
         numbers = task != "classification"
@@ -113,9 +120,15 @@ def open_source(
     return dataset.with_channels(channels or dataset.channels).with_ranges(found), divided
 
 
+def _has_columns(source: str | Path) -> bool:
+    return is_hub_name(source) or is_tables(Path(source))
+
+
 def _open(
     path: Path, channels: int | None, kind: Kind, column: str, *, numbers: bool
 ) -> tuple[Dataset, bool]:
+    if path.exists() and is_tables(path):
+        return open_tables(path, channels, kind, column)
     if path.is_dir():
         images = find_images(path)
         return _idx_folder(path, images) if images else open_folder(path, channels, kind)
@@ -130,7 +143,7 @@ def _open(
     raise _error(
         path,
         "an unsupported kind of file",
-        "a .csv, .tsv, .npz or IDX file, or a folder of pictures or recordings",
+        "a .csv, .tsv, .parquet, .npz or IDX file, or a folder of pictures or recordings",
     )
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from kakera.data.arrow.files import is_tables
+from kakera.data.arrow.hub import is_hub_name
 from kakera.data.checks.warnings import measured_part
 from kakera.data.dataset import Dataset
 from kakera.data.shards.open import is_address
@@ -114,13 +116,13 @@ def config_of(run: str | Path) -> dict[str, Any]:
 
 
 def _there(data: str) -> bool:
-    return Path(data).exists() or data in NAMES or is_address(data)
+    return Path(data).exists() or data in NAMES or is_address(data) or is_hub_name(data)
 
 
 def _files(dataset: Dataset, data: str) -> str:
-    """Return the argument for `predict`: the data (a folder, shards or a built-in name), else one file."""
+    """Return the argument for `predict`: the data (folder, shards, tables, built-in name), or one file."""
     place = Path(data)
-    if not place.exists() or place.suffix == ".tar":
+    if not place.exists() or place.suffix == ".tar" or is_tables(place):
         return data
     if dataset.pictures.in_memory:
         return ""

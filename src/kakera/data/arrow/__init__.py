@@ -1,0 +1,1 @@
+"""Tables with encoded files: Parquet, and data sets that `datasets` has saved (Arrow). Needs pyarrow."""
