@@ -1,0 +1,114 @@
+"""The attentive head of a fit: its training, its temperature, and ridge regression beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.commands.fitting.head import FittedHead, best_numbers, candidate_row
+from kakera.commands.fitting.setup import FitSetup
+from kakera.commands.fitting.tokens import FitTokens
+from kakera.training.heads.attention_pooling import pooled_vectors, uniform_pool
+from kakera.training.heads.attentive import Attentive, fit_attentive
+from kakera.training.heads.fits import Candidate, fit_ridge
+from kakera.training.heads.linear_head import Array, LinearHead, scale_of
+from kakera.training.heads.selection import clearly_better, compare_heads, fold_numbers, judged, paired_gain
+from kakera.training.probes.ridge import fit
+
+POOL = "attention"
+LEAST = 3  # files with numbers, of which one can be left out
+
+
+def attentive_head(setup: FitSetup, tokens: FitTokens, labels: NDArray[Any]) -> tuple[FittedHead, FitTokens]:
+    """Learn an attentive head; return it, and the tokens with the test vectors of its pooling ("attention").
+
+    `labels` are those of the training files. Ridge regression on the encoder's own poolings is fitted too,
+    and compared on the labels that both leave out.
+    """
+    encoder = setup.encoder
+    network = encoder.load().encoder
+    start = network.attention_pool or uniform_pool(network.config, setup.options.seed)
+    shape = (-1, encoder.patches, encoder.width)
+    patches = tokens.train["patches"].reshape(shape)
+    pooled = {pool: tokens.train[pool] for pool in setup.pools}
+    learn = _numbers if setup.train.regression else _classes
+    found, head = learn(setup, start.float().cpu(), patches, pooled, labels)
+    state = {f"attention_pool.{name}": values.numpy() for name, values in found.pool.state_dict().items()}
+    vectors = pooled_vectors(found.pool, tokens.test["patches"].reshape(shape)).astype(np.float32)
+    return replace(head, pooling=state), replace(tokens, test={**tokens.test, POOL: vectors})
+
+
+def _classes(
+    setup: FitSetup,
+    start: Any,
+    patches: NDArray[np.float32],
+    pooled: Mapping[str, NDArray[np.float32]],
+    labels: NDArray[Any],
+) -> tuple[Attentive, FittedHead]:
+    count, seed = len(setup.train.classes), setup.options.seed
+
+    def linear(vectors: Array, targets: NDArray[Any]) -> LinearHead:
+        ridge = judged(fit_ridge(vectors, targets, count, fold_numbers(targets, seed), POOL), targets, count)
+        return ridge.head.with_temperature(ridge.temperature)
+
+    def candidate(head: LinearHead, outputs: Array, rows: NDArray[np.int64]) -> Candidate:
+        return judged(Candidate("attentive", POOL, head, outputs, rows, 0.0), labels, count)
+
+    def loss(outputs: Array, rows: NDArray[np.int64]) -> float:
+        return candidate(LinearHead(outputs[:0], outputs[:0]), outputs, rows).log_loss
+
+    folds = fold_numbers(labels, seed)
+    found = fit_attentive(start, patches, labels, folds, linear=linear, loss=loss, seed=seed)
+    best = candidate(found.head, found.outputs, found.rows)
+    linear_ones = compare_heads(pooled, labels, count, ["ridge"], seed=seed)
+    rows = {**candidate_row(best, setup.train), "steps": found.steps}
+    tried = rows, *(candidate_row(one, setup.train) for one in linear_ones)
+    head = found.head.with_temperature(best.temperature)
+    note = _compared(best, linear_ones[0])
+    return found, FittedHead("attentive", POOL, head, best.temperature, tried, note=note)
+
+
+def _compared(best: Candidate, ridge: Candidate) -> str:
+    """Return a sentence that compares the head with ridge regression on the labels that both left out."""
+    gain, error, count = paired_gain(best, ridge)
+    if count < 2:
+        return ""
+    clearly = "clearly better" if clearly_better(best, ridge) else "not clearly better"
+    lower = f"{abs(gain):.3f} ± {error:.3f} {'lower' if gain >= 0 else 'higher'}"
+    return f"{clearly} than ridge on {ridge.pool} tokens: log loss {lower} on {count:,} left-out labels"
+
+
+def _numbers(
+    setup: FitSetup,
+    start: Any,
+    patches: NDArray[np.float32],
+    pooled: Mapping[str, NDArray[np.float32]],
+    labels: NDArray[Any],
+) -> tuple[Attentive, FittedHead]:
+    ridge = best_numbers(pooled, labels)
+    targets = ((labels - np.array(ridge.mean)) / np.array(ridge.std)).reshape(len(labels), -1)
+
+    def linear(vectors: Array, targets: NDArray[Any]) -> LinearHead:
+        middle, width = scale_of(vectors)
+        found = fit((vectors - middle) / width, targets)
+        return LinearHead(found.weights, found.intercept).on_raw(middle, width)
+
+    def loss(outputs: Array, rows: NDArray[np.int64]) -> float:
+        return float(np.sqrt(np.square(outputs - targets[rows]).mean()))
+
+    seed = setup.options.seed
+    folds = fold_numbers(targets > 0, seed) if len(targets) >= LEAST else np.full(len(targets), -1)
+    found = fit_attentive(start, patches, targets, folds, linear=linear, loss=loss, seed=seed)
+    error = loss(found.outputs, found.rows) if len(found.rows) else float("nan")
+    row = {"head": "attentive", "pool": POOL, "error": error, "strength": 0.0}
+    row |= {"left_out": len(found.rows), "steps": found.steps}
+    note = (
+        f"error {error:.3f} on left-out numbers, ridge on {ridge.pool} tokens {ridge.tried[0]['error']:.3f}"
+    )
+    tried = row, *ridge.tried
+    head = FittedHead("attentive", POOL, found.head, 1.0, tried, ridge.mean, ridge.std, note=note)
+    return found, head
