@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from kakera.commands.fitting.head import FittedHead, best_numbers, candidate_row
 from kakera.commands.fitting.setup import FitSetup
 from kakera.commands.fitting.tokens import FitTokens
+from kakera.model.attention_pool import AttentionPool
 from kakera.training.heads.attention_pooling import pooled_vectors, uniform_pool
 from kakera.training.heads.attentive import Attentive, fit_attentive
 from kakera.training.heads.fits import Candidate, fit_ridge
@@ -44,7 +45,7 @@ def attentive_head(setup: FitSetup, tokens: FitTokens, labels: NDArray[Any]) -> 
 
 def _classes(
     setup: FitSetup,
-    start: Any,
+    start: AttentionPool,
     patches: NDArray[np.float32],
     pooled: Mapping[str, NDArray[np.float32]],
     labels: NDArray[Any],
@@ -58,33 +59,39 @@ def _classes(
     def candidate(head: LinearHead, outputs: Array, rows: NDArray[np.int64]) -> Candidate:
         return judged(Candidate("attentive", POOL, head, outputs, rows, 0.0), labels, count)
 
-    def loss(outputs: Array, rows: NDArray[np.int64]) -> float:
-        return candidate(LinearHead(outputs[:0], outputs[:0]), outputs, rows).log_loss
+    def losses(outputs: Array, rows: NDArray[np.int64]) -> Array:
+        return candidate(LinearHead(outputs[:0], outputs[:0]), outputs, rows).losses
 
     folds = fold_numbers(labels, seed)
-    found = fit_attentive(start, patches, labels, folds, linear=linear, loss=loss, seed=seed)
+    found = fit_attentive(start, patches, labels, folds, linear=linear, losses=losses, seed=seed)
     best = candidate(found.head, found.outputs, found.rows)
     linear_ones = compare_heads(pooled, labels, count, ["ridge"], seed=seed)
     rows = {**candidate_row(best, setup.train), "steps": found.steps}
     tried = rows, *(candidate_row(one, setup.train) for one in linear_ones)
     head = found.head.with_temperature(best.temperature)
-    note = _compared(best, linear_ones[0])
+    note = _learned(found.steps) + _compared(best, linear_ones[0])
     return found, FittedHead("attentive", POOL, head, best.temperature, tried, note=note)
 
 
+def _learned(steps: int) -> str:
+    if not steps:
+        return "as it starts, because no number of steps was clearly better"
+    return f"learned in {steps} steps"
+
+
 def _compared(best: Candidate, ridge: Candidate) -> str:
-    """Return a sentence that compares the head with ridge regression on the labels that both left out."""
+    """Return words that compare the head with ridge regression on the labels that both left out."""
     gain, error, count = paired_gain(best, ridge)
     if count < 2:
         return ""
     clearly = "clearly better" if clearly_better(best, ridge) else "not clearly better"
     lower = f"{abs(gain):.3f} ± {error:.3f} {'lower' if gain >= 0 else 'higher'}"
-    return f"{clearly} than ridge on {ridge.pool} tokens: log loss {lower} on {count:,} left-out labels"
+    return f"; {clearly} than ridge on {ridge.pool} tokens: log loss {lower} on {count:,} left-out labels"
 
 
 def _numbers(
     setup: FitSetup,
-    start: Any,
+    start: AttentionPool,
     patches: NDArray[np.float32],
     pooled: Mapping[str, NDArray[np.float32]],
     labels: NDArray[Any],
@@ -97,18 +104,17 @@ def _numbers(
         found = fit((vectors - middle) / width, targets)
         return LinearHead(found.weights, found.intercept).on_raw(middle, width)
 
-    def loss(outputs: Array, rows: NDArray[np.int64]) -> float:
-        return float(np.sqrt(np.square(outputs - targets[rows]).mean()))
+    def losses(outputs: Array, rows: NDArray[np.int64]) -> Array:
+        return np.square(outputs - targets[rows]).mean(axis=1)
 
     seed = setup.options.seed
     folds = fold_numbers(targets > 0, seed) if len(targets) >= LEAST else np.full(len(targets), -1)
-    found = fit_attentive(start, patches, targets, folds, linear=linear, loss=loss, seed=seed)
-    error = loss(found.outputs, found.rows) if len(found.rows) else float("nan")
+    found = fit_attentive(start, patches, targets, folds, linear=linear, losses=losses, seed=seed)
+    error = float(np.sqrt(losses(found.outputs, found.rows).mean())) if len(found.rows) else float("nan")
     row = {"head": "attentive", "pool": POOL, "error": error, "strength": 0.0}
     row |= {"left_out": len(found.rows), "steps": found.steps}
-    note = (
-        f"error {error:.3f} on left-out numbers, ridge on {ridge.pool} tokens {ridge.tried[0]['error']:.3f}"
-    )
+    beside = f"{ridge.tried[0]['error']:.3f} of ridge on {ridge.pool} tokens"
+    note = f"{_learned(found.steps)}; error {error:.3f} on left-out numbers, {beside}"
     tried = row, *ridge.tried
     head = FittedHead("attentive", POOL, found.head, 1.0, tried, ridge.mean, ridge.std, note=note)
     return found, head

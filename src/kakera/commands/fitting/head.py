@@ -59,7 +59,7 @@ class FittedHead:
         """Return a sentence about the choice of the head."""
         found = f"head: {self.kind} on {'patch' if self.pooling else self.pool} tokens"
         if self.pooling:
-            return f"{found}, {self.note}" if self.note else found
+            return f"{found}, {self.note}"
         if self.mean:
             return f"{found}, chosen among {len(self.tried)} on left-out labels"
         best = self.tried[0]

@@ -115,8 +115,8 @@ def pooled_by(
     means = torch.einsum("bnh,bnd->bhd", weights, tokens)
     values = attention.kv.weight[width:].view(attention.heads, -1, width)
     mapped = torch.einsum("bhd,hed->bhe", means, values).flatten(1) + attention.kv.bias[width:]
-    pooled = attention.out(mapped)
-    return pooled + pool.mlp(pool.norm(pooled))
+    pooled = attention.out(mapped).unsqueeze(1)
+    return (pooled + pool.mlp(pool.norm(pooled))).squeeze(1)
 
 
 @torch.inference_mode()

@@ -2,8 +2,8 @@
 
 The start is ridge regression on the pooled vectors of the start, which are the mean of the tokens for an
 encoder without an attention pooling. From there, Adam changes the queries of the pooling and the linear map.
-The number of steps is chosen on labelled files that the fits leave out; then all files are used. Step 0 is
-among the numbers, so a head that learns nothing useful stays ridge regression.
+The number of steps is chosen on labelled files that the fits leave out; then all files are used. It is 0
+unless another number is clearly better, so a head that learns nothing useful stays ridge regression.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from kakera.model.attention_pool import AttentionPool
 from kakera.progress import Progress
 from kakera.training.heads.attention_pooling import PIECE, pooled_by, pooled_vectors, queries_of, set_queries
 from kakera.training.heads.linear_head import Array, LinearHead, scale_of
+from kakera.training.heads.selection import CLEARLY
 
 STEPS = (0, 10, 20, 40, 80, 160, 320, 640, 1280)  # numbers of steps to choose from
 PATIENCE = 2  # numbers of steps in a row that are worse than the best one, after which no more are tried
@@ -35,8 +36,8 @@ ENOUGH = 400  # left-out files after which no more parts are left out
 Rows = NDArray[np.int64]
 Linear = Callable[[Array, NDArray[Any]], LinearHead]
 """Function that fits the start of the linear map to vectors (m, d) and targets (m, …)."""
-Loss = Callable[[Array, Rows], float]
-"""Function of the outputs for some files and their numbers: the loss by which steps are chosen."""
+Losses = Callable[[Array, Rows], Array]
+"""Function of the outputs for some files and their numbers: the loss of each file, which chooses steps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,14 +61,14 @@ def fit_attentive(
     folds: Rows,
     *,
     linear: Linear,
-    loss: Loss,
+    losses: Losses,
     seed: int = 0,
 ) -> Attentive:
     """Learn an attentive head for patch tokens (n, patches, d); `pool` is the start and does not change.
 
     `targets` are int (n,) for one class each, bool (n, classes) for several labels, or float (n, targets).
     `folds` (n,) are the parts of the files, −1 for files that are never left out; as many parts are left out,
-    one after another, as give 400 files. `linear` fits the start of the linear map, and `loss` compares
+    one after another, as give 400 files. `linear` fits the start of the linear map, and `losses` compares
     numbers of steps. Equal arguments give equal bits.
 
     Example:
@@ -78,7 +79,7 @@ def fit_attentive(
         >>> found = fit_attentive(
         ...     uniform_pool(vit_config("nano")), tokens, np.arange(20) % 2, np.arange(20) % 5,
         ...     linear=lambda vectors, targets: LinearHead(np.zeros((64, 2)), np.zeros(2)),
-        ...     loss=lambda outputs, rows: float((outputs.argmax(axis=1) != rows % 2).mean()),
+        ...     losses=lambda outputs, rows: (outputs.argmax(axis=1) != rows % 2).astype(float),
         ... )
         >>> found.outputs.shape
         (20, 2)
@@ -97,32 +98,36 @@ def fit_attentive(
         parts.append((np.flatnonzero(folds == part), training(np.flatnonzero(folds != part), part)))
     last = training(np.arange(len(tokens)), -1)
     with Progress("attentive head", total=(len(parts) + 1) * STEPS[-1], kind="steps") as progress:
-        rows, outputs, steps = _chosen(parts, loss, progress)
+        rows, outputs, steps = _chosen(parts, losses, progress)
         last.advance(steps, progress)
     learned, head = last.result()
     return Attentive(learned, head, rows, outputs, steps)
 
 
-def _chosen(parts: list[tuple[Rows, _Training]], loss: Loss, progress: Progress) -> tuple[Rows, Array, int]:
-    """Return the left-out files, their outputs after the best number of steps, and this number."""
+def _chosen(
+    parts: list[tuple[Rows, _Training]], losses: Losses, progress: Progress
+) -> tuple[Rows, Array, int]:
+    """Return the left-out files, their outputs after the best number of steps, and this number.
+
+    It is 0 unless the loss of another number is clearly lower.
+    """
     rows = np.concatenate([np.zeros(0, np.int64), *(held for held, _ in parts)])
     if not len(rows):
         return rows, np.zeros((0, 0)), 0
     order = np.argsort(rows)
-    best, chosen, worse, done = np.inf, (np.zeros((0, 0)), 0), 0, 0
-    for steps in STEPS:
+    tried, best = list[tuple[Array, Array]](), 0
+    for before, steps in itertools.pairwise((0, *STEPS)):
         for _, training in parts:
-            training.advance(steps - done, progress)
-        done = steps
+            training.advance(steps - before, progress)
         outputs = np.concatenate([training.outputs(held) for held, training in parts])[order]
-        found = loss(outputs, rows[order])
-        if found < best:
-            best, chosen, worse = found, (outputs, steps), 0
-        else:
-            worse += 1
-        if worse == PATIENCE:
+        tried.append((outputs, losses(outputs, rows[order])))
+        best = min(range(len(tried)), key=lambda number: tried[number][1].mean())
+        if len(tried) - 1 - best == PATIENCE:
             break
-    return rows[order], *chosen
+    gain = tried[0][1] - tried[best][1]
+    if len(gain) < 2 or gain.mean() <= CLEARLY * gain.std(ddof=1) / np.sqrt(len(gain)):
+        best = 0
+    return rows[order], tried[best][0], STEPS[best]
 
 
 def _scale(tokens: NDArray[np.float32]) -> Array:
