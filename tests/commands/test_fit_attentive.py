@@ -178,8 +178,9 @@ def test_what_an_attentive_head_cannot_read_is_refused_in_one_line(
         (some(), {"pool": "class"}, "pool: got class with an attentive head"),
     ]
     for data, options, expected in cases:
+        given: dict[str, Any] = {"init_from": start, "out": tmp_path / "run"} | QUIET | options
         with pytest.raises(OptionError, match=expected) as caught:
-            kakera.fit(data, **({"init_from": start, "out": tmp_path / "run"} | QUIET | options))
+            kakera.fit(data, **given)
         assert "\n" not in str(caught.value)
     monkeypatch.setattr(patch_tokens, "free_memory", lambda: 1 << 20)
     with pytest.raises(OptionError, match="need 4 MiB of memory, expected at most the free 1 MiB"):

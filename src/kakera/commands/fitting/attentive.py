@@ -17,7 +17,7 @@ from kakera.training.heads.attention_pooling import pooled_vectors, uniform_pool
 from kakera.training.heads.attentive import Attentive, fit_attentive
 from kakera.training.heads.fits import Candidate, fit_ridge
 from kakera.training.heads.linear_head import Array, LinearHead, scale_of
-from kakera.training.heads.selection import clearly_better, compare_heads, fold_numbers, judged, paired_gain
+from kakera.training.heads.selection import beats, compare_heads, fold_numbers, judged, paired_gain
 from kakera.training.probes.ridge import fit
 
 POOL = "attention"
@@ -25,7 +25,7 @@ LEAST = 3  # files with numbers, of which one can be left out
 
 
 def attentive_head(setup: FitSetup, tokens: FitTokens, labels: NDArray[Any]) -> tuple[FittedHead, FitTokens]:
-    """Learn an attentive head; return it, and the tokens with the test vectors of its pooling ("attention").
+    """Train an attentive head; return it, and the tokens with the test vectors of its pooling ("attention").
 
     `labels` are those of the training files. Ridge regression on the encoder's own poolings is fitted too,
     and compared on the labels that both leave out.
@@ -84,7 +84,7 @@ def _compared(best: Candidate, ridge: Candidate) -> str:
     gain, error, count = paired_gain(best, ridge)
     if count < 2:
         return ""
-    clearly = "clearly better" if clearly_better(best, ridge) else "not clearly better"
+    clearly = "clearly better" if beats(best, ridge) else "not clearly better"
     lower = f"{abs(gain):.3f} ± {error:.3f} {'lower' if gain >= 0 else 'higher'}"
     return f"; {clearly} than ridge on {ridge.pool} tokens: log loss {lower} on {count:,} left-out labels"
 

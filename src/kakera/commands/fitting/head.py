@@ -40,7 +40,7 @@ class FittedHead:
     pooling: Mapping[str, NDArray[np.float32]] = field(default_factory=dict[str, NDArray[np.float32]])
     """The weights of a learned attention pooling by their names in an encoder; empty for linear heads."""
     note: str = ""
-    """What the comparison of an attentive head with ridge regression says."""
+    """Words about the training of an attentive head, and its comparison with ridge regression."""
 
     def values(
         self, tokens: NDArray[Any], *, multi_label: bool = False, cold: bool = False

@@ -64,7 +64,7 @@ def fit_attentive(
     losses: Losses,
     seed: int = 0,
 ) -> Attentive:
-    """Learn an attentive head for patch tokens (n, patches, d); `pool` is the start and does not change.
+    """Train an attentive head for patch tokens (n, patches, d); `pool` is the start and does not change.
 
     `targets` are int (n,) for one class each, bool (n, classes) for several labels, or float (n, targets).
     `folds` (n,) are the parts of the files, −1 for files that are never left out; as many parts are left out,

@@ -61,7 +61,7 @@ def compare_heads(
         found.append(judged(fit_logistic(tokens[pool], labels, classes, folds, pool), labels, classes))
     found.sort(key=_order, reverse=True)
     first = next((one for one in found if one.kind == "ridge"), None)
-    if first is not None and not clearly_better(found[0], first):
+    if first is not None and not beats(found[0], first):
         found.remove(first)
         found.insert(0, first)
     return found
@@ -117,7 +117,7 @@ def judged(candidate: Candidate, labels: Labels, classes: int) -> Candidate:
     return replace(candidate, score=float(score), temperature=temperature, losses=losses)
 
 
-def clearly_better(candidate: Candidate, other: Candidate) -> bool:
+def beats(candidate: Candidate, other: Candidate) -> bool:
     """Return True if the log loss of `candidate` is lower by more than `CLEARLY` standard errors.
 
     False for fewer than two files that both have left out. See `compare_heads`.
