@@ -12,7 +12,9 @@ from typing import Literal, TypeAlias
 from kakera.option_fields import Auto, within
 
 Probe: TypeAlias = Literal["ridge", "logistic", "nearest", "linear"]
-Pooling: TypeAlias = Literal["mean", "class", "class and mean", "normed mean", "attention"]
+Pooling: TypeAlias = Literal[
+    "mean", "class", "class and mean", "normed mean", "attention", "class and attention"
+]
 
 
 @dataclass(frozen=True)

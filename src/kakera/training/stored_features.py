@@ -185,7 +185,7 @@ def _computed(
 def _width(encoder: FrozenEncoder, kind: Kind) -> int:
     if kind[1] == "patches":
         return encoder.patches * encoder.width
-    return encoder.width * (2 if kind[1] in ("class and mean", "distilled") else 1)
+    return encoder.width * (2 if kind[1] in ("class and mean", "class and attention", "distilled") else 1)
 
 
 def _require_finite(values: NDArray[np.float32], samples: NDArray[np.int64], files: Dataset) -> None:

@@ -32,7 +32,15 @@ VERSION = 1  # of the file format and of the computation of tokens; raise it whe
 MAGIC, SUFFIX = b"kakera-tokens\n\0\0", ".tokens"
 MOST = 16 << 30  # bytes of all files; those that were unused for longest are deleted first
 PoolName: TypeAlias = Literal[
-    "class", "mean", "distilled", "class and mean", "halves", "normed mean", "attention", "patches"
+    "class",
+    "mean",
+    "distilled",
+    "class and mean",
+    "halves",
+    "normed mean",
+    "attention",
+    "class and attention",
+    "patches",
 ]
 Kind: TypeAlias = tuple[int, PoolName]
 """A layer and a pooling; the last layer is −1. "patches" are all patch tokens, one after another."""

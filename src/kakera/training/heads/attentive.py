@@ -60,12 +60,14 @@ def fit_attentive(
     targets: NDArray[Any],
     folds: Rows,
     *,
+    beside: NDArray[np.float32] | None = None,
     linear: Linear,
     losses: Losses,
     seed: int = 0,
 ) -> Attentive:
     """Train an attentive head for patch tokens (n, patches, d); `pool` is the start and does not change.
 
+    `beside` (n, c) are vectors that the linear map reads before the pooled ones, such as class tokens.
     `targets` are int (n,) for one class each, bool (n, classes) for several labels, or float (n, targets).
     `folds` (n,) are the parts of the files, −1 for files that are never left out; as many parts are left out,
     one after another, as give 400 files. `linear` fits the start of the linear map, and `losses` compares
@@ -85,11 +87,14 @@ def fit_attentive(
         (20, 2)
     """
     pool = copy.deepcopy(pool).requires_grad_(False)
-    vectors, scale = pooled_vectors(pool, tokens), _scale(tokens)
+    beside = np.zeros((len(tokens), 0), np.float32) if beside is None else beside
+    files = _Files(tokens, beside, targets, _scale(tokens))
+    vectors = np.concatenate([beside, pooled_vectors(pool, tokens)], axis=1)
 
     def training(rows: Rows, part: int) -> _Training:
-        start = linear(vectors[rows], targets[rows])
-        return _Training(pool, scale, tokens, vectors[rows], targets, rows, start, seed, part)
+        return _Training(
+            pool, files, vectors[rows], linear(vectors[rows], targets[rows]), _batches(rows, seed, part)
+        )
 
     parts = list[tuple[Rows, _Training]]()
     for part in range(int(folds.max(initial=-1)) + 1):
@@ -136,37 +141,44 @@ def _scale(tokens: NDArray[np.float32]) -> Array:
     return 1.0 / scale_of(few.reshape(-1, tokens.shape[2]))[1]
 
 
+@dataclass(frozen=True, eq=False)
+class _Files:
+    tokens: NDArray[np.float32]
+    beside: NDArray[np.float32]
+    targets: NDArray[Any]
+    scale: Array
+
+
 class _Training:
     """The training of queries and linear map on some files, which goes on where it stopped."""
 
     def __init__(
         self,
         pool: AttentionPool,
-        scale: Array,
-        tokens: NDArray[np.float32],
+        files: _Files,
         vectors: Array,
-        targets: NDArray[Any],
-        rows: Rows,
         start: LinearHead,
-        seed: int,
-        part: int,
+        batches: Iterator[Tensor],
     ) -> None:
-        self.pool, self.tokens = pool, torch.from_numpy(tokens)
+        targets, self.batches = files.targets, batches
+        self.pool, self.tokens = pool, torch.from_numpy(files.tokens)
+        self.beside = torch.from_numpy(files.beside)
         self.targets = torch.from_numpy(targets if targets.dtype == np.int64 else targets.astype(np.float32))
-        self.criterion, self.batches = _criterion(targets), _batches(rows, seed, part)
+        self.criterion = _criterion(targets)
         mean, std = scale_of(vectors)
         self.mean, self.inverse = _tensor(mean), _tensor(1.0 / std)
-        self.scale = _tensor(scale)
+        self.scale = _tensor(files.scale)
         queries = torch.where(self.scale > 0, queries_of(pool) / self.scale, 0.0)
         weights = start.weights * np.where(np.isfinite(std), std, 0.0)[:, None]
         self.queries = queries.requires_grad_()
         self.weights = _tensor(weights).requires_grad_()
         self.bias = _tensor(start.bias + mean @ start.weights).requires_grad_()
-        rate = RATE * (WIDTH / tokens.shape[2]) ** 0.5
+        rate = RATE * (WIDTH / files.tokens.shape[2]) ** 0.5
         self.optimizer = torch.optim.Adam([self.queries, self.weights, self.bias], lr=rate, betas=(0.9, 0.99))
 
     def _logits(self, rows: Tensor) -> Float[Tensor, "b classes"]:
-        vectors = pooled_by(self.pool, self.queries * self.scale, self.tokens[rows])
+        pooled = pooled_by(self.pool, self.queries * self.scale, self.tokens[rows])
+        vectors = torch.cat([self.beside[rows], pooled], dim=1)
         return (vectors - self.mean) * self.inverse @ self.weights + self.bias
 
     def advance(self, steps: int, progress: Progress) -> None:
