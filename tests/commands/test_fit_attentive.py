@@ -164,7 +164,8 @@ def test_files_with_several_labels_and_numbers(start: Path, tmp_path: Path) -> N
     assert found.evaluation.per_target[0].r2 > 0.8
 
 
-def test_few_labels(start: Path, tmp_path: Path) -> None:
+def test_few_labels_and_no_test_part(start: Path, tmp_path: Path) -> None:
+    assert kakera.fit(some().part("train"), init_from=start, out=tmp_path / "run", **QUIET).evaluation is None
     for labels in (2, 3, 12):
         found = kakera.fit(some(), init_from=start, out=tmp_path / str(labels), labels=labels, **QUIET)
         assert found.evaluation is not None
