@@ -33,7 +33,7 @@ def require_patch_tokens(pool: str, encoder: FrozenEncoder, train: Dataset, test
     if train.sounds is not None:
         raise OptionError("head", got="attentive for recordings", expected="pictures", do=OTHERS)
     if pool != AUTO:
-        got, expected = f"{pool} with an attentive head", "nothing: it reads the patch tokens"
+        got, expected = f"{pool} with an attentive head", "nothing: it reads class and patch tokens"
         raise OptionError("pool", got=got, expected=expected, do="leave it out")
     count, largest = len(train) + len(test), max(len(train), len(test))
     needed, free = patch_bytes(encoder, count), free_memory()

@@ -164,7 +164,8 @@ def _story(setup: FitSetup, facts: Mapping[str, Any]) -> str:
     total = len(train) + len(setup.test)
     tokens = f"is linear and reads {facts['pool']} tokens"
     if facts["head"] == "attentive":
-        tokens = "pools the patch tokens by attention, and is linear after that. It reads patch tokens"
+        also = "class and patch" if facts["pool"] == "class and attention" else "patch"
+        tokens = f"pools the patch tokens by attention, and is linear after that. It reads {also} tokens"
     return (
         f"The head {tokens} of {setup.options.init_from}, an encoder of {encoder.depth} layers and width "
         f"{encoder.width}, whose weights did not change. The training files "
