@@ -1,1 +1,1 @@
-"""Heads on frozen tokens: fits, choice by cross-validation, temperature. Only an attentive one needs torch."""
+"""Heads on frozen tokens: fits, choice by cross-validation, temperature. Only `attentive` needs torch."""

@@ -89,7 +89,7 @@ def fit_attentive(
     pool = copy.deepcopy(pool).requires_grad_(False)
     beside = np.zeros((len(tokens), 0), np.float32) if beside is None else beside
     files = _Files(tokens, beside, targets, _scale(tokens))
-    vectors = np.concatenate([beside, pooled_vectors(pool, tokens)], axis=1)
+    vectors = np.concatenate([beside.astype(np.float64), pooled_vectors(pool, tokens)], axis=1)
 
     def training(rows: Rows, part: int) -> _Training:
         return _Training(
