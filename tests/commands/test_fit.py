@@ -154,7 +154,7 @@ def test_numbers_are_predicted_in_their_units(start: Path, tmp_path: Path) -> No
     assert found.evaluation.per_target[0].r2 is not None
     assert found.evaluation.per_target[0].r2 > 0.8
     assert "Predicted and true numbers" in (tmp_path / "run" / "report.html").read_text()
-    with pytest.raises(OptionError, match="ridge for numbers"):
+    with pytest.raises(OptionError, match="ridge or attentive for numbers"):
         kakera.fit(data, init_from=start, out=tmp_path / "other", head="logistic", **QUIET)
     equal = Dataset("equal", one.pictures, 1, one.split, labels=np.full(len(one), 3.0))
     with pytest.raises(DataError, match="the same number for all 100 training files"):
@@ -248,7 +248,10 @@ def broken(name: str, start: Path, tmp_path: Path) -> tuple[Any, dict[str, Any]]
         ("one label", "got 1 training label, it is of class"),
         ("no labels", "0 labelled pictures for training"),
         ("recordings", "got pictures, expected recordings, as in --init-from"),
-        ("a head of another name", "head: got 'forest', expected auto, ridge, logistic or prototype"),
+        (
+            "a head of another name",
+            "head: got 'forest', expected auto, ridge, logistic, prototype or attentive",
+        ),
         ("a network without tokens", "got a CNN"),
         ("more labels than files", "a request for 1000"),
         ("a size", "image_size: got 32"),

@@ -79,6 +79,9 @@ def test_what_each_pool_reads() -> None:
         "normed mean": normed[:, 4:].mean(dim=1),
         "class and mean": torch.cat([normed[:, :3].mean(dim=1), normed[:, 4:].mean(dim=1)], dim=1),
         "attention": model.attention_pool(normed[:, 4:]),
+        "class and attention": torch.cat(
+            [normed[:, :3].mean(dim=1), model.attention_pool(normed[:, 4:])], dim=1
+        ),
     }
     for pool, values in expected.items():
         torch.testing.assert_close(pool_tokens(model, tokens, pool), values)
@@ -122,10 +125,10 @@ def _erf(x: float) -> float:
     return math.erf(x)
 
 
-@pytest.mark.parametrize("pool", ["class", "class and mean", "halves", "distilled"])
+@pytest.mark.parametrize("pool", ["class", "class and mean", "halves", "distilled", "class and attention"])
 def test_a_head_on_a_class_token_that_is_not_there_is_one_line(pool: Pooling) -> None:
     with pytest.raises(OptionError, match="for a model without class token, expected mean"):
-        Classifier(encoder(class_tokens=0), 3, pool)
+        Classifier(encoder(class_tokens=0, attention_pool=True), 3, pool)
 
 
 def test_attention_pooling_of_an_encoder_without_it_is_one_line() -> None:
@@ -149,7 +152,9 @@ def test_an_autoencoder_needs_one_class_token(class_tokens: int) -> None:
         MAE(encoder(class_tokens=class_tokens))
 
 
-@pytest.mark.parametrize("pool", ["class", "mean", "normed mean", "attention", "class and mean"])
+@pytest.mark.parametrize(
+    "pool", ["class", "mean", "normed mean", "attention", "class and mean", "class and attention"]
+)
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("rotary", [0.0, 100.0])
 def test_stored_output_of_frozen_layers_gives_the_same_logits(

@@ -13,7 +13,7 @@ from kakera.training.options import FitOptions
 
 def run(words: Sequence[str]) -> int:
     """Train a head on frozen tokens and print its evaluation. Raises OptionError without --init-from."""
-    parser = Arguments("fit", "Train a linear head on the frozen tokens of an encoder, in seconds.")
+    parser = Arguments("fit", "Train a head on the frozen tokens of an encoder, in seconds.")
     parser.add_plan()
     parser.add_options(FitOptions, without=("image_size", "channels", "crop_pct"))
     given = vars(parser.parse_args(words))

@@ -169,7 +169,12 @@ def _fitted(setup: FitSetup, absent: tuple[int, int], began: float) -> FitResult
     folder, tokens = Path(setup.options.out), tokens_of(setup, absent)
     setup = only_readable(setup, tokens)
     assert setup.train.labels is not None
-    head = fit_head(setup, tokens.train, setup.train.labels)
+    if setup.options.head == "attentive":
+        from kakera.commands.fitting.attentive import attentive_head
+
+        head, tokens = attentive_head(setup, tokens, setup.train.labels)
+    else:
+        head = fit_head(setup, tokens.train, setup.train.labels)
     rejection = fit_rejection(tokens.train[setup.rejection_pooling], setup.options.seed)
     facts: dict[str, Any] = {"head": head.kind, "pool": head.pool, "temperature": head.temperature}
     facts |= {"tried": list(head.tried), "tokens_computed": tokens.computed}

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from numpy.typing import NDArray
+from torch import Tensor
 
 from kakera.data.dataset import Dataset
 from kakera.errors import OptionError, UnreadableFileError
 from kakera.formats.bundle import Pretrained
 from kakera.formats.inference import file_batches, file_means, finished_rows
 from kakera.model.classifier import Pooling, pool_tokens
-from kakera.model.token_index import visible_index
+from kakera.model.token_index import TokenIndex, visible_index
 from kakera.model.trace import Trace
 from kakera.model.vit import ViT
 
-Features: TypeAlias = dict[tuple[int, Pooling], NDArray[np.float32]]
+Features: TypeAlias = dict[tuple[int, "Pooling | Literal['patches']"], NDArray[np.float32]]
 """Embeddings (n, d) by layer and pooling."""
 
 
@@ -65,8 +67,8 @@ def features(
         numbers.append(samples)
         if unreadable is not None:
             unreadable += broken
-        for kind, values in found.items():
-            pooled[kind].append(values)
+        for kind, rows in pooled.items():
+            rows.append(found[kind])
     return {kind: np.concatenate(rows) for kind, rows in pooled.items()}, np.concatenate(numbers)
 
 
@@ -75,7 +77,7 @@ def each_features(
     saved: Pretrained,
     dataset: Dataset,
     layers: Sequence[int],
-    pools: Sequence[Pooling],
+    pools: Sequence[Pooling | Literal["patches"]],
     *,
     workers: int = 0,
     progress: str = "",
@@ -84,7 +86,8 @@ def each_features(
     """Yield indices of files (m,), their embeddings (m, d) by (layer, pool), and unreadable files.
 
     Each file occurs once, in order, as soon as its batch is computed. The arguments are as in `features`.
-    `mirrored` turns the pictures around their vertical axis.
+    `mirrored` turns the pictures around their vertical axis. The pooling "patches" gives all patch tokens of
+    pictures after the final norm, one after another (m, patches × d).
 
     Example:
 
@@ -105,11 +108,11 @@ def each_features(
         trace = Trace(tokens=[layer % (depth + 1) for layer in layers])
         chosen = visible_index(None, padding, saved.device)
         encoder.tokens(pixels.to(encoder.reference.dtype), chosen, None, trace)
-        samples, found = part.samples.numpy(), dict[tuple[int, Pooling], NDArray[np.float32]]()
+        samples, found = part.samples.numpy(), Features()
         for layer in layers:
             tokens = trace.tokens[layer % (depth + 1)]
             for pool in pools:
-                found[layer, pool] = pool_tokens(encoder, tokens, pool, chosen).float().cpu().numpy()
+                found[layer, pool] = _pooled(encoder, tokens, pool, chosen).float().cpu().numpy()
         if rest is not None:
             samples = np.concatenate([rest[0], samples])
             found = {kind: np.concatenate([rest[1][kind], values]) for kind, values in found.items()}
@@ -121,6 +124,17 @@ def each_features(
         yield *_file_means(samples[:whole], found, dataset), part.unreadable
     if rest is not None:
         yield *_file_means(*rest, dataset), ()
+
+
+def _pooled(
+    encoder: ViT,
+    tokens: Float[Tensor, "b k d"],
+    pool: Pooling | Literal["patches"],
+    chosen: TokenIndex | None,
+) -> Float[Tensor, "b e"]:
+    if pool != "patches":
+        return pool_tokens(encoder, tokens, pool, chosen)
+    return encoder.norm(tokens[:, encoder.config.prefix_tokens :]).flatten(1)
 
 
 def _file_means(

@@ -23,7 +23,14 @@ from kakera.model.vit import ViT
 
 Pool: TypeAlias = Literal["class", "mean"]
 Pooling: TypeAlias = Literal[
-    "class", "mean", "distilled", "class and mean", "halves", "normed mean", "attention"
+    "class",
+    "mean",
+    "distilled",
+    "class and mean",
+    "halves",
+    "normed mean",
+    "attention",
+    "class and attention",
 ]
 
 POOLING_TEXT: dict[Pooling, str] = {
@@ -34,7 +41,12 @@ POOLING_TEXT: dict[Pooling, str] = {
     "class and mean": "the class token and the mean of the patch tokens",
     "normed mean": "the mean of the normalised patch tokens",
     "attention": "the encoder's attention pooling",
+    "class and attention": "the class token and the encoder's attention pooling",
 }
+
+
+TWO_PARTS = ("distilled", "class and mean", "class and attention")
+"""The poolings that are twice as wide as a token."""
 
 
 def pooled_tokens(config: ViTConfig, pool: Pooling) -> int:
@@ -69,9 +81,9 @@ def require_pool(config: ViTConfig, pool: Pooling) -> None:
         >>> from kakera.model.configs import SIZES
         >>> require_pool(SIZES["nano"], "class and mean")
     """
-    if pool == "attention" and not config.attention_pool:
+    if pool in ("attention", "class and attention") and not config.attention_pool:
         expected = "an encoder with that head, such as SigLIP"
-        raise OptionError("pool", got="attention", expected=expected, do="choose mean")
+        raise OptionError("pool", got=pool, expected=expected, do="choose mean")
     if pool not in ("mean", "normed mean", "attention") and not config.class_tokens:
         got, expected = f"{pool} for a model without class token", "mean, or attention if it has that head"
         raise OptionError("pool", got=got, expected=expected, do="choose mean")
@@ -91,6 +103,7 @@ class Classifier(Network):
       (Oquab et al. 2024, DINOv2).
     - "normed mean": the mean of the patch tokens after the final norm (Assran et al. 2023, I-JEPA).
     - "attention": the attention pooling of the patch tokens by the encoder (Zhai et al. 2023, SigLIP).
+    - "class and attention": the class token after the final norm beside that pooling.
 
     An encoder with several class tokens has their mean in place of the class token.
 
@@ -129,7 +142,7 @@ class Classifier(Network):
         self.classes, self.head_epsilon = require_count("classes", classes), head_epsilon
         require_pool(encoder.config, pool)
         self._pool: Pooling = pool
-        width = encoder.config.width * (2 if pool in ("distilled", "class and mean") else 1)
+        width = encoder.config.width * (2 if pool in TWO_PARTS else 1)
         self.head_norm = None if head_epsilon is None else nn.LayerNorm(width, eps=head_epsilon)
         with torch.device("meta"):
             self.head = Linear(width, classes)
@@ -284,9 +297,12 @@ def pool_tokens(
     if pool == "class":
         first = tokens[:, : config.class_tokens] if several else tokens[:, 0]
         return encoder.norm(first).mean(dim=1) if several else encoder.norm(first)
-    if encoder.attention_pool is not None and pool == "attention":
+    if encoder.attention_pool is not None and pool in ("attention", "class and attention"):
         padding = None if chosen is None else chosen.padding
-        return encoder.attention_pool(encoder.norm(tokens[:, config.prefix_tokens :]), padding)
+        found = encoder.attention_pool(encoder.norm(tokens[:, config.prefix_tokens :]), padding)
+        return (
+            found if pool == "attention" else torch.cat([pool_tokens(encoder, tokens, "class"), found], dim=1)
+        )
     if pool == "distilled":
         return rearrange(encoder.norm(tokens[:, :2]) / 2, "b two d -> b (two d)")
     if pool == "halves":

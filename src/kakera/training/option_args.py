@@ -342,8 +342,8 @@ class FitArgs(DataArgs, total=False):
     """number of labelled files to use, equally from each class; 0: all"""
     label_seed: int
     """random seed for the choice of labelled files"""
-    head: Literal["auto", "ridge", "logistic", "prototype"]
-    """ridge or logistic regression, or the nearest class mean; auto: the best one on left-out labels"""
+    head: Literal["auto", "ridge", "logistic", "prototype", "attentive"]
+    """linear (ridge, logistic), class means, or attention to patches; auto: the best but for attentive"""
     pool: Literal["auto", "mean", "class", "class and mean"]
     """input of the head: mean of the patch tokens, class token, or both; auto: the best on left-out labels"""
     baselines: bool

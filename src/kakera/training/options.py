@@ -12,7 +12,9 @@ from typing import Literal, TypeAlias
 from kakera.option_fields import Auto, within
 
 Probe: TypeAlias = Literal["ridge", "logistic", "nearest", "linear"]
-Pooling: TypeAlias = Literal["mean", "class", "class and mean", "normed mean", "attention"]
+Pooling: TypeAlias = Literal[
+    "mean", "class", "class and mean", "normed mean", "attention", "class and attention"
+]
 
 
 @dataclass(frozen=True)
@@ -343,8 +345,8 @@ class FitOptions(DataOptions):
     """number of labelled files to use, equally from each class; 0: all"""
     label_seed: int = 0
     """random seed for the choice of labelled files"""
-    head: Literal["auto", "ridge", "logistic", "prototype"] = "auto"
-    """ridge or logistic regression, or the nearest class mean; auto: the best one on left-out labels"""
+    head: Literal["auto", "ridge", "logistic", "prototype", "attentive"] = "auto"
+    """linear (ridge, logistic), class means, or attention to patches; auto: the best but for attentive"""
     pool: Literal["auto", "mean", "class", "class and mean"] = "auto"
     """input of the head: mean of the patch tokens, class token, or both; auto: the best on left-out labels"""
     baselines: bool = True

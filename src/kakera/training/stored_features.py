@@ -16,6 +16,7 @@ from kakera.formats.tokens.keys import Key, file_keys, mirrored_key
 from kakera.formats.tokens.store import Kind, PoolName, TokenStore
 
 BLOCK, SECONDS = 1024, 10.0  # files, or seconds of computing, after which a file of the cache is written
+BYTES = 64 << 20  # the same for tokens of many values
 
 
 def stored_features(
@@ -34,8 +35,9 @@ def stored_features(
 
     They are those of `kakera.formats.features.features`. Tokens that the cache has are read; others are
     computed and added to it every 1024 files or 10 seconds, also when the computation is interrupted. Files
-    with the same content are computed once. `keys` are those of `file_keys`, if they are known. `mirrored`
-    turns the pictures around their vertical axis.
+    with the same content are computed once. The pooling "patches" gives all patch tokens of a picture after
+    the final norm, one after another. `keys` are those of `file_keys`, if they are known. `mirrored` turns
+    the pictures around their vertical axis.
     Unreadable files are appended to `unreadable`. Raises OptionError for another layer, and DataError for
     tokens that are not finite.
 
@@ -82,7 +84,8 @@ def stored_features(
     rows = np.flatnonzero(known)
     for kind in own:  # no file at all
         tokens.setdefault(kind, np.zeros((len(dataset), _width(encoder, kind)), np.float32))
-    return {kind: tokens[name][rows] for kind, name in names.items()}, rows
+    found = tokens if len(rows) == len(dataset) else {name: tokens[name][rows] for name in own}
+    return {kind: found[name] for kind, name in names.items()}, rows
 
 
 def missing_files(
@@ -147,6 +150,7 @@ def _computed(
     require_layers(saved.encoder, layers)
     numbers, values = list[NDArray[np.int64]](), {kind: list[NDArray[np.float32]]() for kind in kinds}
     first, began = 0, time.monotonic()  # the first batch that the cache lacks, and the time of the last write
+    most = min(BLOCK, BYTES // (4 * sum(_width(encoder, kind) for kind in kinds)))
 
     def write() -> None:
         nonlocal first, began
@@ -167,7 +171,7 @@ def _computed(
                     _require_finite(found[kind], samples, files)
                     values[kind].append(found[kind])
                 numbers.append(samples)
-                if sum(map(len, numbers[first:])) >= BLOCK or time.monotonic() - began > SECONDS:
+                if sum(map(len, numbers[first:])) >= most or time.monotonic() - began > SECONDS:
                     write()
         finally:
             write()
@@ -179,7 +183,9 @@ def _computed(
 
 
 def _width(encoder: FrozenEncoder, kind: Kind) -> int:
-    return encoder.width * (2 if kind[1] in ("class and mean", "distilled") else 1)
+    if kind[1] == "patches":
+        return encoder.patches * encoder.width
+    return encoder.width * (2 if kind[1] in ("class and mean", "class and attention", "distilled") else 1)
 
 
 def _require_finite(values: NDArray[np.float32], samples: NDArray[np.int64], files: Dataset) -> None:

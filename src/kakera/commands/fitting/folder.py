@@ -65,6 +65,8 @@ def write_model(
     """Write the description, the facts of the fit (`fit.json`), and the weights last. Raises StorageError."""
     folder, encoder, dataset = Path(setup.options.out), setup.encoder, setup.dataset
     description: dict[str, Any] = {"format": FORMAT, "kind": "classifier", **encoder.config}
+    if head.pooling:
+        description["config"] = {**encoder.config["config"], "attention_pool": True}
     description |= {"pool": head.pool, "head_epsilon": None, "classes": list(dataset.classes)}
     description |= {"multi_label": dataset.multi_label}
     description |= {"license": encoder.license} if encoder.license else {}
@@ -78,7 +80,7 @@ def write_model(
         reasons = {error.path: error.reason for error in broken}
         csv.writer(text).writerows([("file", "reason"), *sorted(reasons.items())])
         write_atomically(folder / UNREADABLE, text.getvalue().encode())
-    arrays = {f"encoder.{name}": values for name, values in encoder.tensors.items()}
+    arrays = {f"encoder.{name}": values for name, values in {**encoder.tensors, **head.pooling}.items()}
     arrays["head.weight"] = np.ascontiguousarray(head.head.weights.T, np.float32)
     arrays["head.bias"] = head.head.bias.astype(np.float32)
     if rejection is None:

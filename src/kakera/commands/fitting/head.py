@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,10 @@ class FittedHead:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     """Mean and standard deviation of the numbers to predict; empty for classes."""
+    pooling: Mapping[str, NDArray[np.float32]] = field(default_factory=dict[str, NDArray[np.float32]])
+    """The weights of a learned attention pooling by their names in an encoder; empty for linear heads."""
+    note: str = ""
+    """Words about the training of an attentive head, and its comparison with ridge regression."""
 
     def values(
         self, tokens: NDArray[Any], *, multi_label: bool = False, cold: bool = False
@@ -53,7 +57,9 @@ class FittedHead:
 
     def sentence(self) -> str:
         """Return a sentence about the choice of the head."""
-        found = f"head: {self.kind} on {self.pool} tokens"
+        found = f"head: {self.kind} on {'patch' if self.pooling else self.pool} tokens"
+        if self.pooling:
+            return f"{found}, {self.note}"
         if self.mean:
             return f"{found}, chosen among {len(self.tried)} on left-out labels"
         best = self.tried[0]
@@ -73,6 +79,7 @@ def fit_head(setup: FitSetup, tokens: Mapping[str, NDArray[np.float32]], labels:
     `labels` are those of the same training files.
     """
     options = setup.options
+    assert options.head != "attentive"
     kinds: Sequence[HeadKind] = AUTOMATIC if options.head == AUTO else (options.head,)
     allowed = {pool: tokens[pool] for pool in setup.pools}
     return best_head(setup.train, allowed, labels, kinds, options.seed)
@@ -98,14 +105,17 @@ def best_head(
         'mean'
     """
     if train.regression:
-        return _numbers(tokens, labels)
+        return best_numbers(tokens, labels)
     found = compare_heads(tokens, labels, len(train.classes), kinds, seed=seed)
     best = found[0]
     head = best.head.with_temperature(best.temperature)
-    return FittedHead(best.kind, best.pool, head, best.temperature, tuple(_row(one, train) for one in found))
+    return FittedHead(
+        best.kind, best.pool, head, best.temperature, tuple(candidate_row(one, train) for one in found)
+    )
 
 
-def _row(candidate: Candidate, train: Dataset) -> dict[str, Any]:
+def candidate_row(candidate: Candidate, train: Dataset) -> dict[str, Any]:
+    """Return what `fit.json` and the report say about a head that was tried."""
     known = bool(len(candidate.rows))
     return {
         "head": candidate.kind,
@@ -118,7 +128,7 @@ def _row(candidate: Candidate, train: Dataset) -> dict[str, Any]:
     }
 
 
-def _numbers(tokens: Mapping[str, NDArray[np.float32]], labels: NDArray[Any]) -> FittedHead:
+def best_numbers(tokens: Mapping[str, NDArray[np.float32]], labels: NDArray[Any]) -> FittedHead:
     """Return ridge regression on the tokens with the lowest error for numbers that a fit leaves out."""
     mean, std = labels.mean(axis=0), labels.std(axis=0)
     targets = (labels - mean) / std

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from kakera import duration
 from kakera.commands.fitting.head import AUTOMATIC
+from kakera.commands.fitting.patch_tokens import patch_bytes, size_in_words, training_seconds
 from kakera.commands.fitting.setup import FitSetup
 from kakera.formats.rejection import FILE, LEAST
 from kakera.option_fields import AUTO
@@ -39,7 +40,17 @@ class FitPlan:
         if setup.options.baselines:
             sounds = setup.dataset.sounds is not None
             baselines = baseline_seconds(*counts, len(setup.dataset.classes), recordings=sounds)
-        return sum(self.absent) * self.each + baselines + 2.0
+        trained = training_seconds(setup.encoder) if setup.options.head == "attentive" else 0.0
+        return sum(self.absent) * self.each + baselines + trained + 2.0
+
+    def _heads(self) -> str:
+        setup, options = self.setup, self.setup.options
+        if options.head == "attentive":
+            size = size_in_words(patch_bytes(setup.encoder, len(setup.train) + len(setup.test)))
+            return f"head: attentive on patch tokens, which take {size} in memory and in the cache"
+        tried = "ridge" if setup.dataset.regression else ", ".join(AUTOMATIC)
+        heads = tried if options.head == AUTO else options.head
+        return f"heads: {heads} on {', '.join(setup.pools)} tokens, chosen by left-out labels"
 
     def lines(self) -> list[str]:
         """Return the lines of the plan to print."""
@@ -52,15 +63,13 @@ class FitPlan:
         if self.each is not None and absent:
             tokens += f"; the others take about {duration.words(absent * self.each)} (measured)"
         encoder = setup.encoder
-        tried = "ridge" if setup.dataset.regression else ", ".join(AUTOMATIC)
-        heads = tried if options.head == AUTO else options.head
         lines = [
             f"plan: fit -> {options.out}",
             f"  data: {train:,} labelled {setup.train.kind} for training, "
             f"{count} {what}, {test:,} for the evaluation ({setup.part})",
             f"  encoder: {options.init_from}, {encoder.depth} layers of width {encoder.width}, frozen",
             f"  tokens: {tokens}",
-            f"  heads: {heads} on {', '.join(setup.pools)} tokens, chosen by left-out labels",
+            f"  {self._heads()}",
         ]
         if self.seconds is not None:
             limit = f"; limit {duration.words(self.limit)}" if self.limit else ""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.commands.fitting.files import open_files, read_for, value_ranges
+from kakera.commands.fitting.patch_tokens import require_patch_tokens
 from kakera.commands.labelled import held_out, labelled_part, require_labels
 from kakera.data.checks.leaks import leaks
 from kakera.data.checks.warnings import data_warnings, leak_warning, measured_part
@@ -55,7 +56,8 @@ class FitSetup:
     @property
     def kinds(self) -> tuple[Kind, ...]:
         """The tokens to compute: those of the last layer for each pooling that is tried, or rejects files."""
-        return tuple((-1, pool) for pool in dict.fromkeys((*self.pools, self.rejection_pooling)))
+        patches: tuple[PoolName, ...] = ("patches",) if self.options.head == "attentive" else ()
+        return tuple((-1, pool) for pool in dict.fromkeys((*self.pools, self.rejection_pooling, *patches)))
 
     @property
     def pools(self) -> tuple[PoolName, ...]:
@@ -141,10 +143,9 @@ def open_setup(
         got, expected = f"{options.pool} for an encoder without class token", " or ".join(encoder.pools)
         raise OptionError("pool", got=got, expected=expected, do="choose one of these, or leave it out")
     dataset = _opened(data, options, encoder.inputs)
-    if dataset.regression and options.head not in (AUTO, "ridge"):
-        raise OptionError(
-            "head", got=options.head, expected="ridge for numbers to predict", do="leave it out"
-        )
+    if dataset.regression and options.head not in (AUTO, "ridge", "attentive"):
+        expected = "ridge or attentive for numbers to predict"
+        raise OptionError("head", got=options.head, expected=expected, do="leave it out")
     require_labels(dataset)
     train = labelled_part(dataset, "train")
     assert train.labels is not None
@@ -152,6 +153,8 @@ def open_setup(
         train = train.take(few(train.labels, options.labels, options.label_seed))
     require_labels_of_classes(train)
     part, test = held_out(dataset)
+    if options.head == "attentive":
+        require_patch_tokens(options.pool, encoder, train, test)
     pairs = leak_warning(leaks(train, test), measured_part(dataset), dataset.kind)
     keys = tuple(file_keys(train)), tuple(file_keys(test))
     return FitSetup(options, dataset, encoder, train, part, test, *keys, tuple(pairs))

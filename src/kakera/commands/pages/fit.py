@@ -107,6 +107,7 @@ def _heads(head: FittedHead) -> list[str]:
         rows = [("head", "tokens", "error on left-out labels")]
         rows += [(one["head"], one["pool"], f"{one['error']:.3f}") for one in head.tried]
         text = "The error is a root mean square in standard deviations of the numbers."
+        text = f"{text} {_attentive(head)}" if head.pooling else text
     else:
         rows = [("head", "tokens", "accuracy on left-out labels", "log loss there", "temperature")]
         rows += [
@@ -120,7 +121,12 @@ def _heads(head: FittedHead) -> list[str]:
             for one in head.tried
         ]
         text = "The head with the lowest log loss is used. Test files took no part in this choice."
+        text = _attentive(head) if head.pooling else text
     return [html.heading("Heads"), html.table(rows), html.note(text)]
+
+
+def _attentive(head: FittedHead) -> str:
+    return f"The head is attentive because of --head: {head.note}. Test files took no part in this."
 
 
 def _calibration(facts: Mapping[str, Any]) -> list[str]:
@@ -156,9 +162,13 @@ def _none_of_these(facts: Mapping[str, Any]) -> list[str]:
 def _story(setup: FitSetup, facts: Mapping[str, Any]) -> str:
     encoder, train = setup.encoder, setup.train
     total = len(train) + len(setup.test)
+    tokens = f"is linear and reads {facts['pool']} tokens"
+    if facts["head"] == "attentive":
+        also = "class and patch" if facts["pool"] == "class and attention" else "patch"
+        tokens = f"pools the patch tokens by attention, and is linear after that. It reads {also} tokens"
     return (
-        f"The head is linear and reads {facts['pool']} tokens of {setup.options.init_from}, an encoder of "
-        f"{encoder.depth} layers and width {encoder.width}, whose weights did not change. The training files "
+        f"The head {tokens} of {setup.options.init_from}, an encoder of {encoder.depth} layers and width "
+        f"{encoder.width}, whose weights did not change. The training files "
         f"were {len(train)} labelled {train.kind}. The tokens of {facts['tokens_computed']} of {total} files "
         f"were computed, the others came from the cache. All of it took {tables.words(facts['seconds'])}, "
         "without this page."

@@ -192,7 +192,7 @@ class ProbePlan:
 
         It holds the data, all tokens and two float64 copies of a part of them, or a fine-tuning.
         """
-        pools = sum(2 if pool == "class and mean" else 1 for pool in self.options.pools)
+        pools = sum(2 if pool.startswith("class and") else 1 for pool in self.options.pools)
         numbers = self.files * self.cost.width
         tokens = FLOAT * numbers * pools * len(self.options.layers)
         tuning = max((tuning.forecast.fit.memory for tuning in self.tunings), default=0)

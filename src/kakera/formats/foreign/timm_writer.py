@@ -226,7 +226,8 @@ def _require_expressible(saved: Pretrained) -> None:
         _refuse("patches that overlap")
     norm = model.head_epsilon is not None
     if model.classifies and (norm or model.pool not in POOLS):
-        do = "fit the head again with --pool class" if model.pool == "class and mean" else OTHER
+        both = model.pool in ("class and mean", "class and attention")
+        do = "fit the head again with --pool class" if both else OTHER
         _refuse(f"a head with {model.pool} pooling" + (" and a norm" if norm else ""), do)
 
 

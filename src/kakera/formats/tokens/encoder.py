@@ -80,6 +80,11 @@ class FrozenEncoder:
         down, across = self.config["config"].get("stride") or (height, width)
         return (self.inputs.height - height) // down + 1, (self.inputs.width - width) // across + 1
 
+    @property
+    def patches(self) -> int:
+        """The number of patch tokens."""
+        return self.grid[0] * self.grid[1]
+
     def key(self, dataset: Dataset) -> str:
         """Return the key of its tokens for files that are read as those of `dataset`, 32 hex digits.
 

@@ -32,10 +32,18 @@ VERSION = 1  # of the file format and of the computation of tokens; raise it whe
 MAGIC, SUFFIX = b"kakera-tokens\n\0\0", ".tokens"
 MOST = 16 << 30  # bytes of all files; those that were unused for longest are deleted first
 PoolName: TypeAlias = Literal[
-    "class", "mean", "distilled", "class and mean", "halves", "normed mean", "attention"
+    "class",
+    "mean",
+    "distilled",
+    "class and mean",
+    "halves",
+    "normed mean",
+    "attention",
+    "class and attention",
+    "patches",
 ]
 Kind: TypeAlias = tuple[int, PoolName]
-"""A layer and a pooling; the last layer is −1."""
+"""A layer and a pooling; the last layer is −1. "patches" are all patch tokens, one after another."""
 _said = set[Path]()  # folders that could not be written, each named once
 Tokens: TypeAlias = Mapping[Kind, NDArray[np.float32]]
 

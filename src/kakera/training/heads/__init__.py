@@ -1,1 +1,1 @@
-"""Linear heads on frozen tokens: fits, choice by cross-validation, temperature. Does not import torch."""
+"""Heads on frozen tokens: fits, choice by cross-validation, temperature. Only `attentive` needs torch."""

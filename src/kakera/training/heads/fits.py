@@ -29,7 +29,7 @@ class Candidate:
     `compare_heads`.
     """
 
-    kind: HeadKind
+    kind: HeadKind | Literal["attentive"]
     pool: str
     head: LinearHead
     logits: Array

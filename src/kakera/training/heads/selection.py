@@ -61,7 +61,7 @@ def compare_heads(
         found.append(judged(fit_logistic(tokens[pool], labels, classes, folds, pool), labels, classes))
     found.sort(key=_order, reverse=True)
     first = next((one for one in found if one.kind == "ridge"), None)
-    if first is not None and not _clearly_better(found[0], first):
+    if first is not None and not beats(found[0], first):
         found.remove(first)
         found.insert(0, first)
     return found
@@ -117,13 +117,25 @@ def judged(candidate: Candidate, labels: Labels, classes: int) -> Candidate:
     return replace(candidate, score=float(score), temperature=temperature, losses=losses)
 
 
-def _clearly_better(candidate: Candidate, other: Candidate) -> bool:
-    """Return True if the log loss of `candidate` is lower by more than `CLEARLY` standard errors."""
+def beats(candidate: Candidate, other: Candidate) -> bool:
+    """Return True if the log loss of `candidate` is lower by more than `CLEARLY` standard errors.
+
+    False for fewer than two files that both have left out. See `compare_heads`.
+    """
+    gain, error, count = paired_gain(candidate, other)
+    return count > 1 and gain > CLEARLY * error
+
+
+def paired_gain(candidate: Candidate, other: Candidate) -> tuple[float, float, int]:
+    """Return by how much the log loss of `candidate` is lower, the standard error, and the number of files.
+
+    The files are those that both have left out; without two of them the result is NaN. See `compare_heads`.
+    """
     _, own, its = np.intersect1d(candidate.rows, other.rows, return_indices=True)
     if len(own) < 2:
-        return False
+        return float("nan"), float("nan"), len(own)
     gain = other.losses[its] - candidate.losses[own]
-    return bool(gain.mean() > CLEARLY * gain.std(ddof=1) / np.sqrt(len(gain)))
+    return float(gain.mean()), float(gain.std(ddof=1) / np.sqrt(len(gain))), len(gain)
 
 
 def _order(candidate: Candidate) -> float:

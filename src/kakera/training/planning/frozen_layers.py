@@ -127,7 +127,7 @@ def trained_cost(
     """
     if options.lora_rank:
         updates = lora_parameters(shape, options.lora_rank, mlp=options.lora_targets == "all")
-        width = shape.width * (2 if options.pool == "class and mean" else 1)
+        width = shape.width * (2 if options.pool.startswith("class and") else 1)
         return cost.with_lora(updates, (width + 1) * classes)
     if layers is None:
         return cost

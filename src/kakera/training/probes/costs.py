@@ -58,7 +58,7 @@ def seconds_of_all(
         >>> seconds_of_all(options, [1000], test=100, width=64, classes=10)
         0.00064
     """
-    widths = [2 * width if pool == "class and mean" else width for pool in options.pools]
+    widths = [2 * width if pool.startswith("class and") else width for pool in options.pools]
     return len(options.layers) * sum(
         fit_seconds(name, count, test, each, classes, hardness)
         for count in counts
