@@ -13,6 +13,7 @@ import argparse
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,20 +104,20 @@ def _numbers(labelling: Labelling, files: Known) -> tuple[NDArray[np.int64], NDA
     return rows, files.labels[rows]
 
 
-def from_here(files: Known, folder: Path, seed: int, at: Sequence[int]) -> list[tuple[str, float]]:
-    """Return the verdict of the page at each number of chosen labels, and what choosing 100 more gains."""
-    path, found = folder / f"{seed}-from.csv", list[tuple[str, float]]()
+def from_here(files: Known, folder: Path, seed: int, at: Sequence[int]) -> list[tuple[Measures, float]]:
+    """Return what the page says at each number of chosen labels, and what choosing 100 more gains."""
+    path, found = folder / f"{seed}-from.csv", list[tuple[Measures, float]]()
     for count in at:
         labelling = opened(files, path, seed)
         click(labelling, files, count, choose=True)
-        verdict = labelling.head()[1].verdict
+        measures = labelling.head()[1]
         other = folder / f"{seed}-{count}.csv"
         shutil.copy(path, other)
         gains = list[float]()
         for branch, choose in ((labelling, True), (opened(files, other, seed), False)):
             click(branch, files, count + MORE, choose=choose)
             gains.append(files.accuracy(*_numbers(branch, files)))
-        found.append((verdict, gains[0] - gains[1]))
+        found.append((measures, gains[0] - gains[1]))
     return found
 
 
@@ -137,13 +138,16 @@ def table(files: Known, folder: Path, draws: int, say: Callable[[str], None]) ->
             off = points(paired([shown.value for _, shown in pairs], [true for true, _ in pairs]))
             inside = sum(shown.low <= true <= shown.high for true, shown in pairs)
             say(f"| {count} | {chosen[0][place][1].sample} | {off} | {inside} of {len(pairs)} |")
-    say(f"\n| labels | page says that choosing pays | gain of {MORE} more |\n|---|---|---|")
+    say(f"\n| labels | the page says | mean interval of the page | gain of {MORE} more |\n|---|---|---|---|")
     at = [count for count in FROM if count + MORE <= len(files.pool)]
     runs = [from_here(files, folder, seed, at) for seed in range(draws)]
     for place, count in enumerate(at):
-        pays = sum(one[place][0] == "pays" for one in runs)
+        said = Counter(one[place][0].verdict for one in runs)
+        words = ", ".join(f"{verdict} {number}" for verdict, number in said.most_common())
+        ends = [(worth.gain.low, worth.gain.high) for one in runs if (worth := one[place][0].worth)]
+        low, high = np.mean(ends, axis=0) if ends else (np.nan, np.nan)
         gain = points(paired([one[place][1] for one in runs], [0.0] * draws))
-        say(f"| {count} | {pays} of {draws} | {gain} |")
+        say(f"| {count} | {words} | {100 * low:+.1f} to {100 * high:+.1f} | {gain} |")
 
 
 def main(words: Sequence[str] | None = None) -> int:

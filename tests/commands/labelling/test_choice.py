@@ -9,6 +9,7 @@ from kakera.commands.labelling.drawing import Draws
 from kakera.commands.labelling.head import fit_labels, scaled
 from kakera.commands.labelling.measures import measures_of
 from kakera.commands.labelling.table import Entry
+from kakera.commands.labelling.worth import worth_of
 from kakera.retrieval.clusters import clusters_of, most_typical
 from kakera.retrieval.components import components_of
 from kakera.retrieval.exact import unit_length
@@ -120,24 +121,49 @@ def test_only_the_random_sample_is_measured() -> None:
     given[:5] = 1  # wrong labels, of files that were chosen
     head = fit_labels(scaled(tokens), rows, given)
     entries = [Entry("a", part="train" if row < 5 else "test") for row in range(40)]
-    found = measures_of(head, rows, given, entries)
+    found = measures_of(head, scaled(tokens), rows, given, entries)
     assert found.accuracy is not None
     assert (found.sample, found.accuracy.value) == (35, 1.0)
 
 
-@pytest.mark.parametrize(
-    ("chosen", "random", "verdict"), [(20, 45, "pays"), (45, 45, "stopped"), (50, 45, "stopped")]
-)
-def test_choosing_pays_as_long_as_chosen_files_are_harder(chosen: int, random: int, verdict: str) -> None:
-    entries = [Entry("a", predicted="a" if n < chosen else "b", drawn="uncertain") for n in range(50)]
-    entries += [Entry("a", predicted="a" if n < random else "b", drawn="random") for n in range(50)]
-    found = measures_of(None, np.arange(100), np.zeros(100, int), entries)
-    assert (found.chosen, found.random, found.verdict) == ((chosen, 50), (random, 50), verdict)
+def pool(harmful: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[Entry]]:
+    """120 labels of two groups; the newest 40 chosen ones are wrong if `harmful`."""
+    tokens, labels = groups(count=2, each=100)
+    order = np.random.default_rng(0).permutation(200)[:120]
+    drawn = ["typical"] * 20 + ["random"] * 40 + ["uncertain"] * 60
+    given = labels[order].copy()
+    if harmful:
+        given[60:] = 1 - given[60:]
+    return scaled(tokens), order, given, [Entry("a", drawn=each) for each in drawn]
+
+
+def test_harmful_choices_have_a_negative_gain() -> None:
+    found = worth_of(*pool(harmful=True))
+    assert found is not None
+    assert (found.replaced, found.tested) == (20, 40)
+    assert found.gain.value < 0.01
+    assert worth_of(*pool(harmful=False)) is not None
+
+
+def test_choosing_has_stopped_paying_if_both_heads_agree_on_all_files() -> None:
+    found = worth_of(*pool(harmful=False))
+    assert found is not None
+    assert (found.gain.value, found.gain.low, found.gain.high) == (0, 0, 0)  # no file to gain
+    assert found.verdict == "stopped"
 
 
 def test_few_files_are_too_early_for_a_verdict() -> None:
-    entries = [Entry("a", predicted="a", drawn="random")] * 9
-    assert measures_of(None, np.arange(9), np.zeros(9, int), entries).verdict == "early"
+    tokens, rows, labels, entries = pool(harmful=False)
+    assert worth_of(tokens, rows[:29], labels[:29], entries[:29]) is None
+    found = measures_of(None, tokens, rows[:29], labels[:29], entries[:29])
+    assert found.verdict == "early"
+
+
+def test_predictions_before_the_label_are_counted_by_the_way_of_the_draw() -> None:
+    entries = [Entry("a", predicted="a" if n < 20 else "b", drawn="uncertain") for n in range(50)]
+    entries += [Entry("a", predicted="a", drawn="random") for n in range(50)]
+    found = measures_of(None, np.eye(100, dtype=np.float32), np.arange(100), np.zeros(100, int), entries)
+    assert (found.chosen, found.random) == ((20, 50), (50, 50))
 
 
 def test_principal_components_are_those_of_scikit_learn() -> None:

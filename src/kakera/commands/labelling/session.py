@@ -118,7 +118,7 @@ class Labelling:
                 rows, labels = self.labels()
             if self._fitted is None or self._fitted[0] != version:
                 head = fit_labels(self.tokens, rows, labels)
-                self._fitted = version, head, measures_of(head, rows, labels, labelled)
+                self._fitted = version, head, measures_of(head, self.tokens, rows, labels, labelled)
             return self._fitted[1:]
 
     def latest(self) -> tuple[LabelHead | None, Measures]:
