@@ -94,6 +94,11 @@ class Labelling:
         return sum(bool(entry.label) for entry in self._entries.values())
 
     @property
+    def skipped(self) -> int:
+        """The number of skipped files."""
+        return len(self._entries) - self.count
+
+    @property
     def people(self) -> int:
         """The number of sessions at work."""
         return self._offers.people
@@ -101,6 +106,11 @@ class Labelling:
     def entry(self, row: int) -> Entry | None:
         """Return the entry of a file; None if it is neither labelled nor skipped."""
         return self._entries.get(row)
+
+    def entries(self) -> dict[int, Entry]:
+        """Return the entries of all labelled and skipped files, in the order of the clicks."""
+        with self._lock:
+            return dict(self._entries)
 
     def labels(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the labelled files (m,), in the order of their labels, and the numbers of their classes."""

@@ -159,9 +159,13 @@ def places_of(dataset: Dataset, table: Path) -> list[Place]:
     spans = sounds.spans if sounds is not None and len(sounds.spans) else [WHOLE] * len(names)
     found = list[Place]()
     for name, span in zip(names, spans, strict=True):
-        begin, end = (repr(float(each)) if each not in WHOLE[1:] else "" for each in span)
-        found.append((name, begin if begin or not end else "0.0", end))
+        begin, end = ("", "") if tuple(span) == WHOLE else map(_seconds, span)
+        found.append((name, begin, end))
     return found
+
+
+def _seconds(value: float) -> str:
+    return "" if value == WHOLE[1] else repr(float(value))
 
 
 def require_label(text: str) -> str:

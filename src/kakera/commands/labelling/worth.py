@@ -20,6 +20,7 @@ from kakera.commands.labelling.table import Entry
 from kakera.training.baselines.confidence import Range, Z
 
 LEAST = 10  # random files, and chosen files
+COMPARED = 10_000  # evenly spaced files for which the two heads are compared
 MATTERS = 0.02  # a gain below this share of the files does not matter
 Verdict: TypeAlias = Literal["early", "pays", "stopped", "open"]
 
@@ -53,23 +54,24 @@ def worth_of(
 
     `tokens` (n, d) are those of all files, as `scaled` returns them. `labels` (m,) are the classes and
     `entries` (m,) the rows of the table, in the order of their labels. The gain cannot be larger than the
-    share of all files for which the two heads differ, which limits the interval.
+    share of files for which the two heads differ, which limits the interval.
     """
     random = np.array([place for place, entry in enumerate(entries) if entry.drawn == RANDOM], int)
     uncertain = np.array([place for place, entry in enumerate(entries) if entry.drawn == UNCERTAIN], int)
     if min(len(random), len(uncertain)) < LEAST:
         return None
+    seen = np.concatenate([tokens[rows], tokens[:: -(-len(tokens) // COMPARED)]])
     others, wins, losses, apart = np.setdiff1d(np.arange(len(rows)), random), 0, 0, list[float]()
     for tested, added in ((random[::2], random[1::2]), (random[1::2], random[::2])):
         kept = np.setdiff1d(others, uncertain[max(0, len(uncertain) - len(added)) :])
         found = list[NDArray[np.int64]]()
         for chosen in (others, np.concatenate([kept, added])):
-            head = fit_labels(tokens, rows[chosen], labels[chosen])
+            head = fit_labels(seen, chosen, labels[chosen])
             if head is None:
                 return None
             found.append(head.predicted)
-        apart.append(float((found[0] != found[1]).mean()))
-        right = [each[rows[tested]] == labels[tested] for each in found]
+        apart.append(float((found[0] != found[1])[len(rows) :].mean()))
+        right = [each[tested] == labels[tested] for each in found]
         wins += int((right[0] & ~right[1]).sum())
         losses += int((right[1] & ~right[0]).sum())
     gain, most = matched_difference(wins, losses, len(random)), float(np.mean(apart))
