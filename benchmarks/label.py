@@ -81,7 +81,7 @@ def opened(files: Known, folder: Path, seed: int) -> Labelling:
 def click(labelling: Labelling, files: Known, until: int, *, choose: bool) -> None:
     """Label batches until there are `until` labels."""
     while labelling.count < until:
-        rows = [offer.row for offer in labelling.next_batch("program", choose=choose)]
+        rows = [query.row for query in labelling.next_batch("program", choose=choose)]
         for number in sorted({int(files.labels[row]) for row in rows}):
             labelling.assign(
                 [row for row in rows if files.labels[row] == number], files.classes[number], "program"

@@ -76,7 +76,7 @@ def test_each_answered_click_is_in_the_table(here: Path) -> None:
     assert web.get("/api/progress").json()["classes"] == ["bag", "boot"]  # those of the folders
     while files := batch(web):
         for file in files:
-            name = str(web.app.state.desk.opened.dataset.pictures.name(file["file"]))  # pyright: ignore
+            name = str(web.app.state.answers.opened.dataset.pictures.name(file["file"]))  # pyright: ignore
             label = Path(name).parent.name
             answer = click(web, file["file"], label)
             seen[name] = label
@@ -180,14 +180,14 @@ def test_an_unknown_file_is_404(here: Path, path: str) -> None:
 
 def test_the_picture_is_the_one_in_the_file(here: Path) -> None:
     web = client()
-    name = web.app.state.desk.opened.dataset.pictures.name(5)  # pyright: ignore
+    name = web.app.state.answers.opened.dataset.pictures.name(5)  # pyright: ignore
     with Image.open(io.BytesIO(web.get("/api/files/5/picture").content)) as shown, Image.open(name) as own:
         assert (np.asarray(shown) == np.asarray(own.convert("RGB"))).all()
 
 
 def test_a_file_that_changed_since_its_token_is_refused(here: Path) -> None:
     web = client()
-    path = Path(web.app.state.desk.opened.dataset.pictures.name(5))  # pyright: ignore
+    path = Path(web.app.state.answers.opened.dataset.pictures.name(5))  # pyright: ignore
     Image.new("RGB", (28, 28)).save(path)
     answer = web.get("/api/files/5/picture")
     assert answer.status_code == 422
@@ -251,7 +251,7 @@ def test_a_kill_loses_no_answered_click(here: Path) -> None:
     server.kill()
     server.communicate(timeout=60)
     assert len(answered) == len(table()) == 12
-    names = [str(client().app.state.desk.opened.dataset.pictures.name(file)) for file in answered]  # pyright: ignore
+    names = [str(client().app.state.answers.opened.dataset.pictures.name(file)) for file in answered]  # pyright: ignore
     assert {
         name: "bag" if file % 2 else "boot" for name, file in zip(names, answered, strict=True)
     } == table()
@@ -325,7 +325,7 @@ def test_the_next_batch_of_many_files_takes_less_than_a_second(tmp_path: Path) -
     keys = [row.to_bytes(4, "little") for row in range(len(tokens))]
     own = Labelling(tokens, keys, LabelTable(tmp_path / "labels.csv", places))
     for _ in range(5):
-        rows = [offer.row for offer in own.next_batch("ann")]
+        rows = [query.row for query in own.next_batch("ann")]
         for number in range(10):
             if chosen := [row for row in rows if labels[row] == number]:
                 own.assign(chosen, str(number), "ann")

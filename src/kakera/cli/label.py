@@ -23,7 +23,7 @@ def run(words: Sequence[str]) -> int:
         help="run folder, or weights of another library, whose encoder computes the tokens",
     )
     parser.group(WRITING).add_argument(
-        "--out", metavar="TABLE", help="the .csv table of labels; the labelling goes on from an existing one"
+        "--out", metavar="TABLE", help="the .csv table of labels; an existing one is continued"
     )
     choice = parser.group("labelling")
     choice.add_argument(

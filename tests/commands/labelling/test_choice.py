@@ -9,7 +9,7 @@ from kakera.commands.labelling.drawing import Draws
 from kakera.commands.labelling.head import fit_labels, scaled
 from kakera.commands.labelling.measures import measures_of
 from kakera.commands.labelling.table import Entry
-from kakera.commands.labelling.worth import worth_of
+from kakera.commands.labelling.gain import choice_gain
 from kakera.retrieval.clusters import clusters_of, most_typical
 from kakera.retrieval.components import components_of
 from kakera.retrieval.exact import unit_length
@@ -57,7 +57,7 @@ def test_every_free_file_is_drawn_once_until_none_is_left() -> None:
     seen: list[int] = []
     while True:
         head = fit_labels(scaled(tokens), np.array(seen, int), labels[seen])
-        rows = [offer.row for offer in draws.draw(head, taken, 5)]
+        rows = [query.row for query in draws.draw(head, taken, 5)]
         if not rows:
             break
         taken[rows] = True
@@ -71,9 +71,9 @@ def test_one_of_five_later_files_extends_the_beginning_of_the_random_order() -> 
     draws, taken = Draws(tokens, keys), np.zeros(len(tokens), bool)
     drawn: list[str] = []
     for _ in range(6):
-        offers = draws.draw(None, taken, 10)
-        taken[[offer.row for offer in offers]] = True
-        drawn += [offer.drawn for offer in offers]
+        queries = draws.draw(None, taken, 10)
+        taken[[query.row for query in queries]] = True
+        drawn += [query.drawn for query in queries]
     assert drawn.count("random") == 10
     order = random_order(keys).tolist()
     inside = [draws.in_sample(row) for row in order]
@@ -107,7 +107,7 @@ def test_labelled_files_are_predicted_without_themselves() -> None:
     others = np.setdiff1d(np.arange(30), rows)
     assert (head.predicted[others] == model.predict(seen[others]).argmax(axis=1)).all()
     assert head.likely.sum(axis=1) == pytest.approx(np.ones(30), abs=1e-5)
-    assert head.suspicions(rows, labels[rows])[4] > 0.5
+    assert head.error_probabilities(rows, labels[rows])[4] > 0.5
     assert head.margins[0] == pytest.approx(np.diff(np.sort(head.likely[0]))[-1])
 
 
@@ -138,15 +138,15 @@ def pool(harmful: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[Entry]
 
 
 def test_harmful_choices_have_a_negative_gain() -> None:
-    found = worth_of(*pool(harmful=True))
+    found = choice_gain(*pool(harmful=True))
     assert found is not None
     assert (found.replaced, found.tested) == (20, 40)
     assert found.gain.value < 0.01
-    assert worth_of(*pool(harmful=False)) is not None
+    assert choice_gain(*pool(harmful=False)) is not None
 
 
 def test_choosing_has_stopped_paying_if_both_heads_agree_on_all_files() -> None:
-    found = worth_of(*pool(harmful=False))
+    found = choice_gain(*pool(harmful=False))
     assert found is not None
     assert (found.gain.value, found.gain.low, found.gain.high) == (0, 0, 0)  # no file to gain
     assert found.verdict == "stopped"
@@ -154,7 +154,7 @@ def test_choosing_has_stopped_paying_if_both_heads_agree_on_all_files() -> None:
 
 def test_few_files_are_too_early_for_a_verdict() -> None:
     tokens, rows, labels, entries = pool(harmful=False)
-    assert worth_of(tokens, rows[:29], labels[:29], entries[:29]) is None
+    assert choice_gain(tokens, rows[:29], labels[:29], entries[:29]) is None
     found = measures_of(None, tokens, rows[:29], labels[:29], entries[:29])
     assert found.verdict == "early"
 

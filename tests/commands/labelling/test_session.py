@@ -30,24 +30,24 @@ def rows_on_disk(out: Path) -> dict[str, str]:
 def test_a_click_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
     out = tmp_path / "labels.csv"
     own = labelling(out)
-    for number, offer in enumerate(own.next_batch("ann")):
-        own.assign([offer.row], "xy"[number % 2], "ann", person=" Ann ")
-        assert rows_on_disk(out)[f"a/{offer.row}.png"] == "xy"[number % 2]
+    for number, query in enumerate(own.next_batch("ann")):
+        own.assign([query.row], "xy"[number % 2], "ann", person=" Ann ")
+        assert rows_on_disk(out)[f"a/{query.row}.png"] == "xy"[number % 2]
     assert own.count == len(rows_on_disk(out)) == 10
 
 
 def test_a_second_start_goes_on_from_the_table(tmp_path: Path) -> None:
     out = tmp_path / "labels.csv"
     first = labelling(out)
-    for offer in first.next_batch("ann"):
-        first.assign([offer.row], "new class", "ann")
-    for offer in first.next_batch("ann")[:5]:
-        first.assign([offer.row], "x", "ann")
+    for query in first.next_batch("ann"):
+        first.assign([query.row], "new class", "ann")
+    for query in first.next_batch("ann")[:5]:
+        first.assign([query.row], "x", "ann")
     second = labelling(out)
     assert second.count == 15
     assert second.classes == ("x", "y", "new class")
     assert all(second.entry(row) == first.entry(row) for row in range(40))
-    seen = {offer.row for offer in second.next_batch("ann")}
+    seen = {query.row for query in second.next_batch("ann")}
     assert not any(second.entry(row) for row in seen)
 
 
@@ -57,12 +57,12 @@ def test_the_random_sample_goes_on_where_it_was(tmp_path: Path) -> None:
     own = labelling(out)
     for start in range(3):
         own = labelling(out)
-        for number, offer in enumerate(own.next_batch(f"ann {start}")):
+        for number, query in enumerate(own.next_batch(f"ann {start}")):
             if number % 3 != 2:  # some are given out, but not labelled, before the kill
-                own.assign([offer.row], "xy"[offer.row % 2], f"ann {start}")
+                own.assign([query.row], "xy"[query.row % 2], f"ann {start}")
     own = labelling(out)
-    while offers := own.next_batch("ann"):
-        own.assign([offer.row for offer in offers], "x", "ann")
+    while queries := own.next_batch("ann"):
+        own.assign([query.row for query in queries], "x", "ann")
     entries = [own.entry(row) for row in range(40)]
     assert all(entry is not None and entry.part in ("train", "test") for entry in entries)
     assert own.count == 40
@@ -72,9 +72,9 @@ def test_two_people_never_have_the_same_file(tmp_path: Path) -> None:
     own = labelling(tmp_path / "labels.csv")
     given: list[int] = []
     for session in ("ann", "ben", "cem"):
-        given += [offer.row for offer in own.next_batch(session)]
+        given += [query.row for query in own.next_batch(session)]
     assert len(given) == len(set(given)) == 30
-    assert own.people == 3
+    assert own.sessions == 3
 
 
 def test_a_batch_stays_the_same_until_it_is_labelled(tmp_path: Path) -> None:
@@ -86,12 +86,12 @@ def test_a_batch_stays_the_same_until_it_is_labelled(tmp_path: Path) -> None:
 
 def test_files_of_a_silent_person_are_given_to_others(tmp_path: Path) -> None:
     own, now = labelling(tmp_path / "labels.csv", count=10), [0.0]
-    own._offers._clock = lambda: now[0]
-    lost = {offer.row for offer in own.next_batch("ann")}
+    own._queries._clock = lambda: now[0]
+    lost = {query.row for query in own.next_batch("ann")}
     now[0] = 500.0
     assert own.next_batch("ben") == []
     now[0] = 700.0
-    assert {offer.row for offer in own.next_batch("ben")} == lost
+    assert {query.row for query in own.next_batch("ben")} == lost
 
 
 def test_of_two_labels_the_later_one_counts_and_the_earlier_one_is_kept(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_undo_restores_the_table(tmp_path: Path) -> None:
     own.assign([1, 2, 5], "y", "ann")
     assert own.undo("ann") == [1, 2, 5]
     assert rows_on_disk(out) == before == {"a/1.png": "x"}
-    assert [offer.row for offer in own.next_batch("ann")] == [2, 5]  # asked again
+    assert [query.row for query in own.next_batch("ann")] == [2, 5]  # asked again
     assert own.undo("ann") == [1]
     with pytest.raises(OptionError, match="got no click of yours"):
         own.undo("ann")
@@ -136,7 +136,7 @@ def test_a_skipped_file_is_not_shown_again_and_has_no_label(tmp_path: Path) -> N
     own.assign([skipped], "", "ann")
     again = labelling(out, count=12)
     assert again.count == 0
-    assert skipped not in {offer.row for offer in [*again.next_batch("ann"), *again.next_batch("ben")]}
+    assert skipped not in {query.row for query in [*again.next_batch("ann"), *again.next_batch("ben")]}
 
 
 def test_on_a_full_disk_nothing_is_acknowledged_and_nothing_lost(

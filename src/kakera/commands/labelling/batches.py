@@ -10,8 +10,8 @@ RELEASED = 600.0  # seconds without a request, after which the files of a person
 
 
 @dataclass(frozen=True)
-class Offer:
-    """A file that a person is asked to label.
+class Query:
+    """A file that a person is asked to label (a query of active learning).
 
     `drawn` is the reason why it was chosen, `predicted` the number of the class that the head predicted, −1
     without a head, and `likely` its probability.
@@ -23,20 +23,20 @@ class Offer:
     likely: float = 0.0
 
 
-class Offers:
+class Queries:
     """The files that people are labelling now. `clock` returns seconds.
 
     Example:
 
-        >>> offers = Offers(clock=lambda: 0.0)
-        >>> offers.give("ann", [Offer(3, "random")])
-        >>> offers.rows(), [offer.row for offer in offers.of("ann")], offers.of("ben")
+        >>> queries = Queries(clock=lambda: 0.0)
+        >>> queries.give("ann", [Query(3, "random")])
+        >>> queries.rows(), [query.row for query in queries.of("ann")], queries.of("ben")
         ({3}, [3], [])
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._given: dict[str, dict[int, Offer]] = {}
+        self._given: dict[str, dict[int, Query]] = {}
         self._seen: dict[str, float] = {}
 
     def seen(self, session: str) -> None:
@@ -47,24 +47,24 @@ class Offers:
             self._given.pop(other, None)
             del self._seen[other]
 
-    def give(self, session: str, offers: list[Offer]) -> None:
-        """Give files to a session."""
-        self._given.setdefault(session, {}).update({offer.row: offer for offer in offers})
+    def give(self, session: str, queries: list[Query]) -> None:
+        """Record files that a session receives."""
+        self._given.setdefault(session, {}).update({query.row: query for query in queries})
 
-    def of(self, session: str) -> list[Offer]:
+    def of(self, session: str) -> list[Query]:
         """Return the files that a session has not yet labelled or skipped, in order."""
         return [*self._given.get(session, {}).values()]
 
-    def take(self, row: int, session: str) -> Offer | None:
-        """Remove a file from all sessions, and return its offer to this session, else to another one."""
+    def take(self, row: int, session: str) -> Query | None:
+        """Remove a file from all sessions, and return its query in this session, else in another one."""
         found = [given.pop(row, None) for given in (self._given.get(session, {}), *self._given.values())]
-        return next((offer for offer in found if offer is not None), None)
+        return next((query for query in found if query is not None), None)
 
     def rows(self) -> set[int]:
         """Return the files that any session has."""
         return {row for given in self._given.values() for row in given}
 
     @property
-    def people(self) -> int:
+    def sessions(self) -> int:
         """The number of sessions that have sent a request within ten minutes."""
         return len(self._seen)

@@ -1,4 +1,4 @@
-"""Which file to label next: typical files first, then uncertain files that differ from each other.
+"""The choice of the next files: typical ones first, then uncertain ones that differ from each other.
 
 The first files are those nearest to the centres of clusters, as in TypiClust (Hacohen, Dekel and Weinshall
 2022, section 3), with cosines in place of densities. Later ones come from the files with the smallest margin

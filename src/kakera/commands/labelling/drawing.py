@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.commands.labelling.batches import Offer
+from kakera.commands.labelling.batches import Query
 from kakera.commands.labelling.choice import random_order, typical_files, uncertain_files
 from kakera.commands.labelling.head import LabelHead
 from kakera.formats.tokens.keys import Key
@@ -44,12 +44,12 @@ class Draws:
         return bool(self._rank[row] < self._sampled)
 
     def extend(self, rows: Iterable[int]) -> None:
-        """Extend the sample to the last of these files in the random order."""
+        """Move the end of the sample to the last of these files in the random order."""
         self._sampled = max([self._sampled, *(int(self._rank[row]) + 1 for row in rows)])
 
     def draw(
         self, head: LabelHead | None, taken: NDArray[np.bool_], count: int, *, choose: bool = True
-    ) -> list[Offer]:
+    ) -> list[Query]:
         """Return up to `count` free files in random order. `taken` (n,) is True for all others.
 
         The first ones of all are typical. Of later ones, every fifth extends the random sample. The others
@@ -71,7 +71,7 @@ class Draws:
             )
         self._given += len(found)
         rows = np.random.default_rng([self._seed, number, 1]).permutation([*found]).astype(int).tolist()
-        return [offer_of(row, found[row], head) for row in rows]
+        return [query_of(row, found[row], head) for row in rows]
 
     def _sample(self, count: int, taken: NDArray[np.bool_]) -> list[int]:
         rows = self._order[~taken[self._order]][:count].tolist()
@@ -79,15 +79,15 @@ class Draws:
         return rows
 
 
-def offer_of(row: int, drawn: str, head: LabelHead | None) -> Offer:
+def query_of(row: int, drawn: str, head: LabelHead | None) -> Query:
     """Return a file with the prediction of the head, if there is one.
 
     Example:
 
-        >>> offer_of(3, "random", None).predicted
+        >>> query_of(3, "random", None).predicted
         -1
     """
     if head is None:
-        return Offer(row, drawn)
+        return Query(row, drawn)
     best = int(head.likely[row].argmax())
-    return Offer(row, drawn, int(head.classes[best]), float(head.likely[row, best]))
+    return Query(row, drawn, int(head.classes[best]), float(head.likely[row, best]))

@@ -37,7 +37,7 @@ class LabelHead:
         top = np.partition(self.likely, -2, axis=1)[:, -2:]
         return top[:, 1] - top[:, 0]
 
-    def suspicions(self, rows: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.float32]:
+    def error_probabilities(self, rows: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return 1 − the probability of the label or, for files without one, of the predicted class (n,).
 
         `rows` (m,) are the labelled files, `labels` (m,) their classes.

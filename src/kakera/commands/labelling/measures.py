@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from kakera.commands.labelling.drawing import RANDOM, UNCERTAIN
 from kakera.commands.labelling.head import LabelHead
 from kakera.commands.labelling.table import Entry
-from kakera.commands.labelling.worth import Verdict, Worth, worth_of
+from kakera.commands.labelling.gain import Verdict, ChoiceGain, choice_gain
 from kakera.training.baselines.confidence import Range, accuracy
 
 RECENT = 100  # labels that are compared
@@ -34,12 +34,12 @@ class Measures:
     """Right predictions, and number, of the chosen files among the newest 100 labels."""
     random: tuple[int, int]
     """The same for random files."""
-    worth: Worth | None
+    worth: ChoiceGain | None
     """The gain of choosing; None for too few files."""
 
     @property
     def verdict(self) -> Verdict:
-        """Whether choosing pays; "early" for too few files. See `Worth.verdict`."""
+        """The verdict of `ChoiceGain.verdict`; "early" for too few files."""
         return "early" if self.worth is None else self.worth.verdict
 
 
@@ -52,7 +52,7 @@ def measures_of(
 ) -> Measures:
     """Return the measures of a head on the labelled files `rows` (m,) with classes `labels` (m,).
 
-    The other arguments are as in `worth_of`.
+    The other arguments are as in `choice_gain`.
     """
     recent = [entry for entry in entries if entry.predicted and entry.drawn in (UNCERTAIN, RANDOM)][-RECENT:]
     chosen, random = (
@@ -62,5 +62,5 @@ def measures_of(
     own = np.array([entry.part == "test" for entry in entries], bool)
     hits = np.zeros(0, bool) if head is None else (head.predicted[rows] == labels)[own]
     found = accuracy(hits) if len(hits) else None
-    worth = worth_of(tokens, rows, labels, entries)
+    worth = choice_gain(tokens, rows, labels, entries)
     return Measures(found, int(own.sum()), (sum(chosen), len(chosen)), (sum(random), len(random)), worth)

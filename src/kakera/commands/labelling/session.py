@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.commands.labelling.batches import Offer, Offers
-from kakera.commands.labelling.drawing import SELECTED, Draws, offer_of
+from kakera.commands.labelling.batches import Query, Queries
+from kakera.commands.labelling.drawing import SELECTED, Draws, query_of
 from kakera.commands.labelling.head import LabelHead, fit_labels, scaled
 from kakera.commands.labelling.measures import Measures, measures_of
 from kakera.commands.labelling.table import MOST, Entry, LabelTable, require_label
@@ -34,7 +34,7 @@ class Change:
 class Labelling:
     """Labels for n files by their tokens (n, d), in a table. Several threads may use it.
 
-    `keys` are the keys of the contents of the files, or any different bytes. `classes` are names to offer;
+    `keys` are the keys of the contents of the files, or any different bytes. `classes` are names to propose;
     those of the table are added. `batch` is the number of clusters at the start and of files at a time.
     `seed` draws the clusters and the random files. `clock` returns seconds since 1970.
 
@@ -46,7 +46,7 @@ class Labelling:
         >>> tokens = np.repeat(np.eye(4, dtype=np.float32), 5, axis=0)
         >>> table = LabelTable(Path("labels.csv"), [(f"{row}.png", "", "") for row in range(20)])
         >>> labelling = Labelling(tokens, [bytes([row]) for row in range(20)], table, ["cat", "dog"], batch=4)
-        >>> sorted(offer.row // 5 for offer in labelling.next_batch("ann"))  # one of each group
+        >>> sorted(query.row // 5 for query in labelling.next_batch("ann"))  # one of each group
         [0, 1, 2, 3]
         >>> for row in (0, 5, 10, 15):
         ...     _ = labelling.assign([row], "cat" if row < 10 else "dog", "ann")
@@ -78,7 +78,7 @@ class Labelling:
         self._classes |= {entry.label: None for entry in self._entries.values() if entry.label}
         self._draws = Draws(self.components, keys, given=len(self._entries), seed=seed)
         self._draws.extend(row for row, entry in self._entries.items() if entry.part == "test")
-        self._offers = Offers()
+        self._queries = Queries()
         self._changes: dict[str, list[Change]] = {}
         self._version = 0
         self._fitted: tuple[int, LabelHead | None, Measures] | None = None
@@ -99,9 +99,9 @@ class Labelling:
         return len(self._entries) - self.count
 
     @property
-    def people(self) -> int:
+    def sessions(self) -> int:
         """The number of sessions at work."""
-        return self._offers.people
+        return self._queries.sessions
 
     def entry(self, row: int) -> Entry | None:
         """Return the entry of a file; None if it is neither labelled nor skipped."""
@@ -135,7 +135,7 @@ class Labelling:
         """Return the result of the last `head`, which may lack the newest labels."""
         return self.head() if self._fitted is None else self._fitted[1:]
 
-    def next_batch(self, session: str, *, choose: bool = True) -> list[Offer]:
+    def next_batch(self, session: str, *, choose: bool = True) -> list[Query]:
         """Return the files that a session shall label next; the same ones until it has labelled them.
 
         The first batch has the most typical file of each of `batch` clusters. Of later ones, every fifth file
@@ -143,20 +143,20 @@ class Labelling:
         left at the end, and none after it.
         """
         with self._lock:
-            self._offers.seen(session)
-            if kept := self._offers.of(session):
+            self._queries.seen(session)
+            if kept := self._queries.of(session):
                 return kept
         head, _ = self.head()
         with self._lock:
-            if kept := self._offers.of(session):
+            if kept := self._queries.of(session):
                 return kept
-            offers = self._draws.draw(head, self._taken(), self.batch, choose=choose)
-            self._offers.give(session, offers)
-            return offers
+            queries = self._draws.draw(head, self._taken(), self.batch, choose=choose)
+            self._queries.give(session, queries)
+            return queries
 
     def _taken(self) -> NDArray[np.bool_]:
         taken = np.zeros(len(self.tokens), bool)
-        taken[[*self._entries, *self._offers.rows()]] = True
+        taken[[*self._entries, *self._queries.rows()]] = True
         return taken
 
     def assign(self, rows: Sequence[int], label: str, session: str, *, person: str = "") -> list[str]:
@@ -169,7 +169,7 @@ class Labelling:
         """
         label = require_label(label) if label else ""
         with self._lock:
-            self._offers.seen(session)
+            self._queries.seen(session)
             person, said, after = " ".join(person.split())[:MOST], list[str](), dict[int, Entry]()
             for row in dict.fromkeys(rows):
                 before = self._entries.get(self._require(row))
@@ -179,7 +179,7 @@ class Labelling:
             change = Change(tuple((row, self._entries.get(row)) for row in after), tuple(after.items()))
             self._store(self._with(after))
             for row in after:
-                self._offers.take(row, session)
+                self._queries.take(row, session)
             if label:
                 self._classes.setdefault(label)
             self._changes.setdefault(session, []).append(change)
@@ -192,7 +192,7 @@ class Labelling:
         Raises OptionError if there is none, or if another person has changed a file since, and StorageError.
         """
         with self._lock:
-            self._offers.seen(session)
+            self._queries.seen(session)
             changes = self._changes.get(session)
             if not changes:
                 raise OptionError("undo", got="no click of yours", expected="one", do="label a file first")
@@ -209,8 +209,8 @@ class Labelling:
             self._store(left)
             changes.pop()
             rows, (head, _) = [row for row, _ in change.before], self.latest()
-            self._offers.give(
-                session, [offer_of(row, SELECTED, head) for row, entry in change.before if entry is None]
+            self._queries.give(
+                session, [query_of(row, SELECTED, head) for row, entry in change.before if entry is None]
             )
             return rows
 
@@ -221,9 +221,9 @@ class Labelling:
         return row
 
     def _entry(self, row: int, label: str, session: str, person: str, before: Entry | None) -> Entry:
-        offer = next((each for each in self._offers.of(session) if each.row == row), None)
-        drawn = before.drawn if before else offer.drawn if offer else SELECTED
-        predicted = before.predicted if before else self._name(offer.predicted) if offer else ""
+        query = next((each for each in self._queries.of(session) if each.row == row), None)
+        drawn = before.drawn if before else query.drawn if query else SELECTED
+        predicted = before.predicted if before else self._name(query.predicted) if query else ""
         earlier = before.earlier if before else ""
         if before is not None and before.label and before.label != label:
             said = before.label + (f" by {before.person}" if before.person else "")

@@ -13,7 +13,7 @@ from kakera.commands.labelling.setup import OpenLabelling
 from kakera.web.app import STATIC
 from kakera.web.errors import refuse_in_one_sentence
 from kakera.web.guard import QUEUE, Guard
-from kakera.web.labelling.desk import Desk
+from kakera.web.labelling.answers import Answers
 from kakera.web.labelling.routes import router
 
 
@@ -33,7 +33,7 @@ def build_labelling(
         docs_url=None,  # both pages would load scripts from other servers
         redoc_url=None,
     )
-    app.state.desk = Desk(opened)
+    app.state.answers = Answers(opened)
     app.add_middleware(Guard, host=host, allowed=allowed, root_path=root_path, queue=queue)
     refuse_in_one_sentence(app)
     app.include_router(router)

@@ -7,7 +7,7 @@ import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
 from kakera.web.errors import REFUSALS
-from kakera.web.labelling.desk import Desk
+from kakera.web.labelling.answers import Answers
 from kakera.web.labelling.schemas import (
     BatchAnswer,
     BatchRequest,
@@ -29,68 +29,68 @@ PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}, "des
 FRESH = {"Cache-Control": "no-store"}  # the file may change
 
 
-def desk_of(request: Request) -> Desk:
+def answers_of(request: Request) -> Answers:
     """Return the labelling of this server."""
-    return request.app.state.desk
+    return request.app.state.answers
 
 
-TheDesk = Annotated[Desk, Depends(desk_of)]
+TheAnswers = Annotated[Answers, Depends(answers_of)]
 
 
 @router.get("/progress", response_model=ProgressAnswer)
-def progress(desk: TheDesk) -> Any:
+def progress(answers: TheAnswers) -> Any:
     """Return the progress, and how good the head was at the last batch."""
-    return desk.progress()
+    return answers.progress()
 
 
 @router.post("/batch", response_model=BatchAnswer)
-def batch(desk: TheDesk, asked: BatchRequest) -> Any:
+def batch(answers: TheAnswers, asked: BatchRequest) -> Any:
     """Train the head on all labels, and return the next files of a person."""
-    return desk.batch(asked.session, choose=asked.choose)
+    return answers.batch(asked.session, choose=asked.choose)
 
 
 @router.post("/label", response_model=LabelAnswer)
-def label(desk: TheDesk, click: LabelRequest) -> Any:
+def label(answers: TheAnswers, click: LabelRequest) -> Any:
     """Label files, or skip them. The answer is sent when the table on the disk has the label."""
-    notes = desk.labelling.assign(click.files, click.label, click.session, person=click.person)
-    return LabelAnswer(notes=notes, progress=desk.progress())
+    notes = answers.labelling.assign(click.files, click.label, click.session, person=click.person)
+    return LabelAnswer(notes=notes, progress=answers.progress())
 
 
 @router.post("/undo", response_model=UndoAnswer)
-def undo(desk: TheDesk, asked: UndoRequest) -> Any:
+def undo(answers: TheAnswers, asked: UndoRequest) -> Any:
     """Take back the last click of a session, on the disk too."""
-    files = desk.labelling.undo(asked.session)
-    return UndoAnswer(files=[desk.file(row) for row in files], progress=desk.progress())
+    files = answers.labelling.undo(asked.session)
+    return UndoAnswer(files=[answers.file(row) for row in files], progress=answers.progress())
 
 
 @router.get("/files/{file}", response_model=FileAnswer)
-def file(desk: TheDesk, file: int) -> Any:
+def file(answers: TheAnswers, file: int) -> Any:
     """Return name, label and prediction of a file."""
-    return desk.file(desk.require(file))
+    return answers.file(answers.require(file))
 
 
 @router.get("/files/{file}/picture", responses=PNG, response_class=Response)
-def picture(desk: TheDesk, file: int) -> Any:
+def picture(answers: TheAnswers, file: int) -> Any:
     """Return a picture, or the spectrogram of a recording, as PNG."""
-    return Response(desk.media.picture(desk.require(file)), media_type="image/png", headers=FRESH)
+    return Response(answers.media.picture(answers.require(file)), media_type="image/png", headers=FRESH)
 
 
 @router.get("/files/{file}/sound", responses=WAV, response_class=Response)
-def sound(desk: TheDesk, file: int) -> Any:
+def sound(answers: TheAnswers, file: int) -> Any:
     """Return the first minute of a recording as WAV."""
-    return Response(desk.media.sound(desk.require(file)), media_type="audio/wav", headers=FRESH)
+    return Response(answers.media.sound(answers.require(file)), media_type="audio/wav", headers=FRESH)
 
 
 @router.get("/map", response_model=MapAnswer)
-def places(desk: TheDesk) -> Any:
+def places(answers: TheAnswers) -> Any:
     """Return the places of all files on a plane, by the first two principal components of their tokens."""
-    return _packed(desk.places())
+    return _packed(answers.places())
 
 
 @router.get("/colours", response_model=ColoursAnswer)
-def colours(desk: TheDesk) -> Any:
+def colours(answers: TheAnswers) -> Any:
     """Return label, prediction, suspicion and part of all files."""
-    return _packed(desk.colours())
+    return _packed(answers.colours())
 
 
 def _packed(answer: dict[str, Any]) -> Response:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from kakera.commands.labelling.worth import Verdict
+from kakera.commands.labelling.gain import Verdict
 
 MOST_FILES = 100_000
 Session = Annotated[
@@ -104,7 +104,7 @@ class UndoAnswer(BaseModel):
 
 
 class MapAnswer(BaseModel):
-    """All files on a plane: the first two principal components of their tokens, from −1 to 1."""
+    """The places of all files on a plane: the first two principal components of their tokens, from −1 to 1."""
 
     x: list[float]
     y: list[float]

@@ -42,7 +42,7 @@ def label(
     """Start a page on which people label the files of a data set, and answer requests until Ctrl-C.
 
     `data` is a folder or a table of files, `init_from` the encoder, `out` the CSV table of labels; if it
-    exists, the labelling goes on from it. `classes` are the names to offer; without them, those of the
+    exists, it is continued. `classes` are the names to propose; without them, those of the
     folders or the table. `batch` is the number of files at a time. `pool`, `kind`, `workers` and `device`
     are as in `curate`. `plan` prints the plan and does nothing else. `address` are options of `serve`.
 
@@ -68,7 +68,7 @@ def label(
     if kept := len(labelling.table.foreign):
         print(f"note: {kept:,} rows of {setup.out} are of files that are not in the data; they are kept")
     if labelling.count:
-        print(f"{setup.out}: {labelling.count:,} labels; the labelling goes on from them")
+        print(f"{setup.out}: {labelling.count:,} labels, which are kept")
     names = [name.strip() for name in asked.allow_host.split(",") if name.strip()]
     root, most = asked.root_path.strip("/"), most_connections()
     app = build_labelling(

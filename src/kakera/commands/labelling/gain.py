@@ -1,4 +1,4 @@
-"""Whether choosing files pays: the same number of labels, the newest chosen ones against random ones.
+"""The gain of choosing files: as many labels, with the newest chosen files or with random ones.
 
 Half of the random files replace as many of the newest chosen files, and the other half tests both heads; then
 the halves change places. So each random file is tested once, by heads that did not see it.
@@ -26,8 +26,8 @@ Verdict: TypeAlias = Literal["early", "pays", "stopped", "open"]
 
 
 @dataclass(frozen=True)
-class Worth:
-    """The gain of chosen labels over as many random ones. See `worth_of`."""
+class ChoiceGain:
+    """The gain of chosen labels over as many random ones. See `choice_gain`."""
 
     gain: Range
     """Difference of the accuracies on the random files, with its 95 % interval."""
@@ -44,12 +44,12 @@ class Worth:
         return "stopped" if self.gain.high < MATTERS else "open"
 
 
-def worth_of(
+def choice_gain(
     tokens: NDArray[np.float32],
     rows: NDArray[np.int64],
     labels: NDArray[np.int64],
     entries: Sequence[Entry],
-) -> Worth | None:
+) -> ChoiceGain | None:
     """Return the gain of choosing for the labelled files `rows` (m,); None if there are too few files.
 
     `tokens` (n, d) are those of all files, as `scaled` returns them. `labels` (m,) are the classes and
@@ -76,7 +76,7 @@ def worth_of(
         losses += int((right[1] & ~right[0]).sum())
     gain, most = matched_difference(wins, losses, len(random)), float(np.mean(apart))
     limited = Range(gain.value, max(gain.low, -most), min(gain.high, most))
-    return Worth(limited, min(len(random) // 2, len(uncertain)), len(random))
+    return ChoiceGain(limited, min(len(random) // 2, len(uncertain)), len(random))
 
 
 def matched_difference(wins: int, losses: int, count: int) -> Range:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kakera.commands.labelling.drawing import SELECTED, offer_of
+from kakera.commands.labelling.drawing import SELECTED, query_of
 from kakera.commands.labelling.setup import OpenLabelling
 from kakera.errors import printable, sentence
 from kakera.training.baselines.confidence import Range
@@ -16,7 +16,7 @@ from kakera.web.labelling.media import Media
 from kakera.web.labelling.schemas import BatchAnswer, FileAnswer, ProgressAnswer, RangeAnswer
 
 
-class Desk:
+class Answers:
     """An open labelling as the page sees it."""
 
     def __init__(self, opened: OpenLabelling) -> None:
@@ -32,8 +32,8 @@ class Desk:
 
     def file(self, row: int) -> FileAnswer:
         """Return name, label and prediction of a file."""
-        offer = offer_of(row, SELECTED, self.labelling.latest()[0])
-        return self._file(row, offer.predicted, offer.likely)
+        query = query_of(row, SELECTED, self.labelling.latest()[0])
+        return self._file(row, query.predicted, query.likely)
 
     def _file(self, row: int, predicted: int, likely: float) -> FileAnswer:
         entry = self.labelling.entry(row)
@@ -47,8 +47,8 @@ class Desk:
 
     def batch(self, session: str, *, choose: bool) -> BatchAnswer:
         """Return the next files of a session, with the progress."""
-        offers = self.labelling.next_batch(session, choose=choose)
-        files = [self._file(offer.row, offer.predicted, offer.likely) for offer in offers]
+        queries = self.labelling.next_batch(session, choose=choose)
+        files = [self._file(query.row, query.predicted, query.likely) for query in queries]
         return BatchAnswer(files=files, progress=self.progress())
 
     def progress(self) -> ProgressAnswer:
@@ -63,7 +63,7 @@ class Desk:
             skipped=labelling.skipped,
             classes=classes,
             counts=tuple(counts.tolist()),
-            people=labelling.people,
+            people=labelling.sessions,
             table=printable(labelling.table.path),
             kind=dataset.kind,
             batch=labelling.batch,
@@ -99,7 +99,9 @@ class Desk:
             part[row] = 2 if entry.part == "test" else 1
         label[rows] = labels
         known = np.isin(labels, head.classes) if head else np.zeros(len(labels), bool)
-        suspicion = head.suspicions(rows[known], labels[known]) if head else np.zeros(count, np.float32)
+        suspicion = (
+            head.error_probabilities(rows[known], labels[known]) if head else np.zeros(count, np.float32)
+        )
         predicted = head.predicted if head else np.full(count, -1)
         found = {"label": label, "predicted": predicted, "suspicion": suspicion, "part": part}
         return {"classes": labelling.classes, **found}
