@@ -6,10 +6,10 @@ from sklearn.linear_model import Ridge
 
 from kakera.commands.labelling.choice import random_order, typical_files, uncertain_files
 from kakera.commands.labelling.drawing import Draws
+from kakera.commands.labelling.gain import choice_gain
 from kakera.commands.labelling.head import fit_labels, scaled
 from kakera.commands.labelling.measures import measures_of
 from kakera.commands.labelling.table import Entry
-from kakera.commands.labelling.gain import choice_gain
 from kakera.retrieval.clusters import clusters_of, most_typical
 from kakera.retrieval.components import components_of
 from kakera.retrieval.exact import unit_length

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.commands.labelling.drawing import RANDOM, UNCERTAIN
+from kakera.commands.labelling.gain import ChoiceGain, Verdict, choice_gain
 from kakera.commands.labelling.head import LabelHead
 from kakera.commands.labelling.table import Entry
-from kakera.commands.labelling.gain import Verdict, ChoiceGain, choice_gain
 from kakera.training.baselines.confidence import Range, accuracy
 
 RECENT = 100  # labels that are compared

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.commands.labelling.batches import Query, Queries
+from kakera.commands.labelling.batches import Queries, Query
 from kakera.commands.labelling.drawing import SELECTED, Draws, query_of
 from kakera.commands.labelling.head import LabelHead, fit_labels, scaled
 from kakera.commands.labelling.measures import Measures, measures_of

@@ -104,7 +104,7 @@ class UndoAnswer(BaseModel):
 
 
 class MapAnswer(BaseModel):
-    """The places of all files on a plane: the first two principal components of their tokens, from −1 to 1."""
+    """The places of all files on a plane: the first two principal components, from −1 to 1."""
 
     x: list[float]
     y: list[float]
