@@ -80,20 +80,18 @@ def opened(files: Known, folder: Path, seed: int) -> Labelling:
 
 def click(labelling: Labelling, files: Known, until: int, *, choose: bool) -> None:
     """Label batches until there are `until` labels."""
-    while labelling.count < until:
-        rows = [query.row for query in labelling.next_batch("program", choose=choose)]
+    while labelling.count < until and (queries := labelling.next_batch("program", choose=choose)):
+        rows = [query.row for query in queries]
         for number in sorted({int(files.labels[row]) for row in rows}):
             labelling.assign(
                 [row for row in rows if files.labels[row] == number], files.classes[number], "program"
             )
 
 
-def run(
-    files: Known, folder: Path, seed: int, *, choose: bool, at: Sequence[int] = AT
-) -> list[tuple[float, Measures]]:
+def run(files: Known, folder: Path, seed: int, *, choose: bool) -> list[tuple[float, Measures]]:
     """Return the test accuracy after each number of labels, and what the page says then."""
     labelling, found = opened(files, folder / f"{seed}-{choose}.csv", seed), list[tuple[float, Measures]]()
-    for count in at:
+    for count in AT:
         click(labelling, files, count, choose=choose)
         found.append((files.accuracy(*_numbers(labelling, files)), labelling.head()[1]))
     return found

@@ -3,6 +3,8 @@
 import csv
 import errno
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +17,13 @@ from kakera.errors import DataError, OptionError, StorageError
 from tests.small import folder
 
 
-def labelling(out: Path, count: int = 40, batch: int = 10, seed: int = 0) -> Labelling:
+def labelling(
+    out: Path, count: int = 40, batch: int = 10, seed: int = 0, clock: Callable[[], float] = time.time
+) -> Labelling:
     tokens = np.random.default_rng(0).normal(size=(count, 6)) + 9 * np.eye(6)[np.arange(count) % 4]
     keys = [row.to_bytes(2, "little") for row in range(count)]
     table = LabelTable(out, [(f"a/{row}.png", "", "") for row in range(count)])
-    return Labelling(tokens.astype(np.float32), keys, table, ["x", "y"], batch=batch, seed=seed)
+    return Labelling(tokens.astype(np.float32), keys, table, ["x", "y"], batch=batch, seed=seed, clock=clock)
 
 
 def rows_on_disk(out: Path) -> dict[str, str]:
@@ -85,8 +89,8 @@ def test_a_batch_stays_the_same_until_it_is_labelled(tmp_path: Path) -> None:
 
 
 def test_files_of_a_silent_person_are_given_to_others(tmp_path: Path) -> None:
-    own, now = labelling(tmp_path / "labels.csv", count=10), [0.0]
-    own._queries._clock = lambda: now[0]
+    now = [0.0]
+    own = labelling(tmp_path / "labels.csv", count=10, clock=lambda: now[0])
     lost = {query.row for query in own.next_batch("ann")}
     now[0] = 500.0
     assert own.next_batch("ben") == []

@@ -78,7 +78,7 @@ class Labelling:
         self._classes |= {entry.label: None for entry in self._entries.values() if entry.label}
         self._draws = Draws(self.components, keys, given=len(self._entries), seed=seed)
         self._draws.extend(row for row, entry in self._entries.items() if entry.part == "test")
-        self._queries = Queries()
+        self._queries = Queries(clock)
         self._changes: dict[str, list[Change]] = {}
         self._version = 0
         self._fitted: tuple[int, LabelHead | None, Measures] | None = None

@@ -1,10 +1,10 @@
 // Builds the page: keys, buttons, the shown file, progress, and the map.
-import { colourOf, FileMap } from "./map.js";
+import { drawClasses, keyOf } from "./classes.js";
+import { FileMap } from "./map.js";
 import { drawProgress, per } from "./progress.js";
 import { fetchBatch, fetchProgress, label, marked, select, shown, state, step, undo } from "./state.js";
 import { scales } from "../colour.js";
 
-const KEYS = "1234567890abcdefghijklmopqrstvwyz"; // n, u and x are commands
 const MANY = 12; // thumbnails of a selection
 const SMALL = 200; // pixels: smaller pictures are enlarged without blur
 const at = (id) => document.getElementById(id);
@@ -101,32 +101,6 @@ at("picture").addEventListener("error", async () => {
   say(body?.detail ?? "The server does not respond.");
 });
 
-function classButton() {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.dataset.testid = "class";
-  button.append(...["i", "span", "b", "kbd"].map((tag) => document.createElement(tag)));
-  button.addEventListener("click", () => click(button.dataset.name));
-  return button;
-}
-
-function drawClasses() {
-  const file = state.many.length ? undefined : shown();
-  const place = at("classes");
-  while (place.children.length < classes().length) place.append(classButton()); // kept, so that none loses the focus
-  classes().forEach((name, number) => {
-    const button = place.children[number];
-    const [square, text, count, key] = button.children;
-    button.dataset.name = name;
-    button.setAttribute("aria-pressed", String(file?.label === name));
-    square.style.background = colourOf(number);
-    text.textContent = name;
-    count.textContent = String(state.progress.counts[number] ?? 0);
-    key.textContent = KEYS[number] ?? "";
-    key.hidden = !KEYS[number];
-  });
-}
-
 function drawMap() {
   at("clear").hidden = !state.many.length && !state.single;
   map.marked = new Set(state.many.length ? state.many : shown() ? [shown().file] : []);
@@ -180,7 +154,7 @@ function thumbnails(files, title) {
 function draw() {
   if (!state.progress) return;
   drawFile();
-  drawClasses();
+  drawClasses(state.progress, state.many.length ? undefined : shown()?.label, click);
   drawProgress(state.progress);
   at("undo").disabled = !state.progress.labelled && !state.progress.skipped;
   at("back").disabled = !state.history.length;
@@ -212,9 +186,9 @@ function press(event) {
   const actions = { u: takeBack, x: () => click(""), " ": () => click(""), n: () => at("new-class").focus() };
   actions.arrowleft = back;
   actions.arrowright = () => act(async () => step(1));
-  const number = KEYS.indexOf(key);
+  const number = keyOf(key);
   if (actions[key]) actions[key]();
-  else if (key.length === 1 && number >= 0 && number < classes().length) click(classes()[number]);
+  else if (number >= 0 && number < classes().length) click(classes()[number]);
   else return;
   event.preventDefault();
 }
