@@ -298,6 +298,15 @@ def test_a_mistake_is_one_line(
     assert not Path("labels.csv").exists()
 
 
+def test_a_folder_that_cannot_be_written_is_refused_before_tokens_are_computed(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # as root, every folder can be written
+    assert main(WORDS) == 2
+    assert "got a place that cannot be written, expected a folder to write in" in capsys.readouterr().err
+    assert not Path("cache").exists()
+
+
 def test_a_plan_says_what_is_missing_and_writes_nothing(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

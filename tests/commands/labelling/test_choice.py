@@ -161,7 +161,7 @@ def test_few_files_are_too_early_for_a_verdict() -> None:
 
 def test_predictions_before_the_label_are_counted_by_the_way_of_the_draw() -> None:
     entries = [Entry("a", predicted="a" if n < 20 else "b", drawn="uncertain") for n in range(50)]
-    entries += [Entry("a", predicted="a", drawn="random") for n in range(50)]
+    entries += [Entry("a", predicted="a", drawn="random")] * 50
     found = measures_of(None, np.eye(100, dtype=np.float32), np.arange(100), np.zeros(100, int), entries)
     assert (found.chosen, found.random) == ((20, 50), (50, 50))
 

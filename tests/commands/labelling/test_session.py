@@ -108,6 +108,22 @@ def test_of_two_labels_the_later_one_counts_and_the_earlier_one_is_kept(tmp_path
     assert (entry.label, entry.person, entry.earlier) == ("y", "Ben", "x by Ann")
 
 
+def test_two_people_without_names_are_told_apart(tmp_path: Path) -> None:
+    own = labelling(tmp_path / "labels.csv")
+    own.assign([3], "x", "1")
+    assert own.assign([3], "y", "1") == []  # a correction of one's own
+    assert own.assign([3], "x", "2") == ["another person had labelled it y"]
+
+
+def test_a_table_that_names_a_file_twice_is_refused(tmp_path: Path) -> None:
+    out = tmp_path / "labels.csv"
+    labelling(out).assign([3], "x", "1")
+    with out.open("a") as file:
+        file.write("a/3.png,y,train,,,,,\n")
+    with pytest.raises(OptionError, match=r"out: got a/3.png twice in .*labels.csv, expected one row"):
+        labelling(out)
+
+
 def test_undo_restores_the_table(tmp_path: Path) -> None:
     out = tmp_path / "labels.csv"
     own = labelling(out)

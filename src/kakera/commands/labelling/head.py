@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.training.heads.fits import STEEPNESS
-from kakera.training.heads.linear_head import Array, probabilities, scale_of
+from kakera.training.heads.linear_head import probabilities, scale_of
 from kakera.training.heads.temperature import fit_temperature
 from kakera.training.probes.features import indicators
 from kakera.training.probes.ridge import fit, left_out
@@ -86,6 +86,6 @@ def fit_labels(
     temperature = fit_temperature(rest, marks)
     scale = np.float32(STEEPNESS / temperature)
     weights, intercept = found.weights.astype(np.float32), found.intercept.astype(np.float32)
-    logits: Array = scale * (tokens @ weights + intercept)
+    logits: NDArray[Any] = scale * (tokens @ weights + intercept)
     logits[rows] = rest / temperature
     return LabelHead(classes, probabilities(logits).astype(np.float32))

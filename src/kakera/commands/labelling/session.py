@@ -80,6 +80,7 @@ class Labelling:
         self._draws.extend(row for row, entry in self._entries.items() if entry.part == "test")
         self._queries = Queries(clock)
         self._changes: dict[str, list[Change]] = {}
+        self._clicked: dict[int, str] = {}  # the session of the last click on a file
         self._version = 0
         self._fitted: tuple[int, LabelHead | None, Measures] | None = None
 
@@ -174,12 +175,14 @@ class Labelling:
             for row in dict.fromkeys(rows):
                 before = self._entries.get(self._require(row))
                 after[row] = self._entry(row, label, session, person, before)
-                if before is not None and before.label not in ("", label) and before.person != person:
+                mine = self._clicked.get(row, session) == session and before and before.person == person
+                if before is not None and before.label not in ("", label) and not mine:
                     said.append(f"{before.person or 'another person'} had labelled it {before.label}")
             change = Change(tuple((row, self._entries.get(row)) for row in after), tuple(after.items()))
             self._store(self._with(after))
             for row in after:
                 self._queries.take(row, session)
+                self._clicked[row] = session
             if label:
                 self._classes.setdefault(label)
             self._changes.setdefault(session, []).append(change)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from kakera.commands.labelling.session import Labelling
 from kakera.commands.labelling.table import LabelTable, places_of
 from kakera.data.dataset import Dataset
 from kakera.data.folders.media import Kind as MediaKind
-from kakera.errors import OptionError, UnreadableFileError
+from kakera.errors import OptionError, StorageError, UnreadableFileError
 from kakera.formats.tokens.keys import Key, file_keys
 from kakera.option_fields import AUTO, Auto
 from kakera.training.stored_features import missing_files
@@ -85,7 +86,7 @@ def open_label_setup(
 ) -> LabelSetup:
     """Open encoder and data, and look for their tokens. The options are as in `label`.
 
-    Raises DataError, OptionError and RunError.
+    Raises DataError, OptionError, RunError and StorageError.
     """
     table = require_table(out, data)
     opened = open_curate_setup(data, init_from, pool=pool, mirrored=False, kind=kind)
@@ -96,7 +97,10 @@ def open_label_setup(
 
 
 def require_table(out: str | Path, data: str | Path | Dataset) -> Path:
-    """Return the path of the table. Raises OptionError for another suffix, a folder, or the data set itself.
+    """Return the path of the table.
+
+    Raises OptionError for another suffix, a folder, or the data set itself, and StorageError for a folder
+    that cannot be written.
 
     Example:
 
@@ -110,6 +114,12 @@ def require_table(out: str | Path, data: str | Path | Dataset) -> Path:
         raise OptionError(
             "out", got="the data set itself", expected="another table", do="choose another name"
         )
+    folder = found.absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    if not os.access(folder, os.W_OK) or not folder.is_dir():
+        got, do = "a place that cannot be written", "choose another --out, or allow kakera to write there"
+        raise StorageError(str(folder), got=got, expected="a folder to write in", do=do)
     return found
 
 

@@ -68,7 +68,8 @@ class LabelTable:
     def read(self) -> dict[int, Entry]:
         """Return the entries of an existing table by row of `places`, in the order of the table.
 
-        Raises OptionError for a file that is no such table, and StorageError if it cannot be read.
+        Raises OptionError for a file that is no such table or names a sample twice, and StorageError if it
+        cannot be read.
         """
         self._state = self._stamp()
         if self._state is None:
@@ -89,6 +90,9 @@ class LabelTable:
             row = numbers.get((cells[0], start, end))
             if row is None:
                 self.foreign.append(cells)
+            elif row in found:
+                do = "delete one of them"
+                raise OptionError("out", got=f"{cells[0]} twice in {self.path}", expected="one row", do=do)
             else:
                 found[row] = Entry(*cells[1 : len(OWN)])
         if self.foreign and any(len(cells) > len(OWN) for cells in self.foreign):
