@@ -13,7 +13,7 @@ import numpy as np
 from kakera import duration
 from kakera.commands.curating.setup import CurateSetup, open_curate_setup, tokens_of
 from kakera.commands.labelling.session import Labelling
-from kakera.commands.labelling.table import LabelTable, places_of
+from kakera.commands.labelling.table import LabelTable, places_of, require_label
 from kakera.data.dataset import Dataset
 from kakera.data.folders.media import Kind as MediaKind
 from kakera.errors import OptionError, StorageError, UnreadableFileError
@@ -88,12 +88,12 @@ def open_label_setup(
 
     Raises DataError, OptionError, RunError and StorageError.
     """
-    table = require_table(out, data)
+    table, names = require_table(out, data), tuple(map(require_label, classes))
     opened = open_curate_setup(data, init_from, pool=pool, mirrored=False, kind=kind)
     places_of(opened.dataset, table)  # before tokens are computed
     known = opened.dataset.classes if not opened.dataset.regression else ()
     absent = missing_files(opened.encoder, opened.dataset, [(-1, opened.pool)], opened.keys)
-    return LabelSetup(opened, table, tuple(classes) or known, len(absent))
+    return LabelSetup(opened, table, names or known, len(absent))
 
 
 def require_table(out: str | Path, data: str | Path | Dataset) -> Path:
