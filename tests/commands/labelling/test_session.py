@@ -115,6 +115,18 @@ def test_two_people_without_names_are_told_apart(tmp_path: Path) -> None:
     assert own.assign([3], "x", "2") == ["another person had labelled it y"]
 
 
+def test_the_rest_of_a_killed_write_is_removed_at_the_next_start(tmp_path: Path) -> None:
+    rest, other, new = (
+        tmp_path / name for name in (".labels.csv.0a1b2c3d", ".labels.csv", ".labels.csv.abcdefab")
+    )
+    for path in (rest, other, new):
+        path.touch()
+    os.utime(rest, (0, 0))
+    os.utime(other, (0, 0))
+    labelling(tmp_path / "labels.csv")
+    assert [path.exists() for path in (rest, other, new)] == [False, True, True]
+
+
 def test_a_table_that_names_a_file_twice_is_refused(tmp_path: Path) -> None:
     out = tmp_path / "labels.csv"
     labelling(out).assign([3], "x", "1")

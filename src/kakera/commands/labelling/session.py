@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,21 +14,13 @@ from kakera.commands.labelling.batches import Queries, Query
 from kakera.commands.labelling.drawing import SELECTED, Draws, query_of
 from kakera.commands.labelling.head import LabelHead, fit_labels, scaled
 from kakera.commands.labelling.measures import Measures, measures_of
-from kakera.commands.labelling.table import MOST, Entry, LabelTable, require_label
+from kakera.commands.labelling.table import MOST, Change, Entry, LabelTable, is_same_change, require_label
 from kakera.errors import DataError, OptionError
 from kakera.formats.tokens.keys import Key
 from kakera.retrieval.components import components_of
 
 COMPONENTS = 64  # of the tokens, for clusters
 UNDONE = 1000  # steps back for each person
-
-
-@dataclass(frozen=True)
-class Change:
-    """One click: files with their entries before (None without) and after it."""
-
-    before: tuple[tuple[int, Entry | None], ...]
-    after: tuple[tuple[int, Entry], ...]
 
 
 class Labelling:
@@ -194,13 +186,14 @@ class Labelling:
 
         Raises OptionError if there is none, or if another person has changed a file since, and StorageError.
         """
+        head, _ = self.latest()  # before the lock: another thread may be training
         with self._lock:
             self._queries.seen(session)
             changes = self._changes.get(session)
             if not changes:
                 raise OptionError("undo", got="no click of yours", expected="one", do="label a file first")
             change = changes[-1]
-            if any(not _same(self._entries.get(row), entry) for row, entry in change.after):
+            if any(not is_same_change(self._entries.get(row), entry) for row, entry in change.after):
                 do = "label the file again"
                 raise OptionError("undo", got="a file with a newer label", expected="your label", do=do)
             left = dict(self._entries)
@@ -211,7 +204,7 @@ class Labelling:
                     left[row] = entry
             self._store(left)
             changes.pop()
-            rows, (head, _) = [row for row, _ in change.before], self.latest()
+            rows = [row for row, _ in change.before]
             self._queries.give(
                 session, [query_of(row, SELECTED, head) for row, entry in change.before if entry is None]
             )
@@ -250,8 +243,3 @@ class Labelling:
         self.table.write(found)
         self._entries = found
         self._version += 1
-
-
-def _same(entry: Entry | None, other: Entry) -> bool:
-    """Return True if two entries are of one click; the part may have changed since."""
-    return entry is not None and replace(entry, part=other.part) == other

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import glob
 import io
 import os
+import time
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,6 +21,7 @@ from kakera.storage import storing, write_atomically
 
 OWN = ("file", "label", "part", "drawn", "predicted", "person", "time", "earlier")
 SPAN = ("start", "end")
+ABANDONED = 60.0  # seconds after which a temporary file belongs to no running server
 MOST = 100  # letters of a label or a name
 MARK = "|"  # between several labels of a file, in every table that kakera reads
 Place: TypeAlias = tuple[str, str, str]
@@ -40,6 +44,25 @@ class Entry:
     """UTC, as 2026-01-31T12:00:00Z."""
     earlier: str = ""
     """Labels that were replaced, the oldest first: "boot by Ann; bag by Ben"."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One click: files with their entries before (None without) and after it."""
+
+    before: tuple[tuple[int, Entry | None], ...]
+    after: tuple[tuple[int, Entry], ...]
+
+
+def is_same_change(entry: Entry | None, other: Entry) -> bool:
+    """Return True if two entries are of one click; the part may have changed since.
+
+    Example:
+
+        >>> is_same_change(Entry("boot", part="train"), Entry("boot", part="test"))
+        True
+    """
+    return entry is not None and replace(entry, part=other.part) == other
 
 
 class LabelTable:
@@ -71,6 +94,7 @@ class LabelTable:
         Raises OptionError for a file that is no such table or names a sample twice, and StorageError if it
         cannot be read.
         """
+        self._clear()
         self._state = self._stamp()
         if self._state is None:
             return {}
@@ -122,6 +146,13 @@ class LabelTable:
             file, start, end = self.places[row]
             own = entry.label, entry.part, entry.drawn, entry.predicted, entry.person, entry.time
             yield (file, *own, entry.earlier, start, end)[:width]
+
+    def _clear(self) -> None:
+        """Delete temporary files of servers that were killed while writing."""
+        for path in self.path.parent.glob(f".{glob.escape(self.path.name)}.????????"):
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > ABANDONED:
+                    path.unlink()
 
     def _stamp(self) -> tuple[int, ...] | None:
         """Return what changes if another program writes the table; None without a table."""
