@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests import warm
+from tests.web.browser import require_chromium
 from tests.web.runs import three_runs
 
 pytestmark = pytest.mark.slow
@@ -36,3 +37,13 @@ def test_the_pictures_of_sound(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     shown = {path.name for path in (EXAMPLES.parent / "docs" / "pictures").glob("sound-*.png")}
     assert {path.name for path in tmp_path.iterdir()} == shown
+
+
+def test_the_pictures_of_labelling(tmp_path: Path) -> None:
+    require_chromium()
+    mae, _, _ = three_runs(tmp_path)
+    words = [EXAMPLES / "label_pictures.py", mae, "--labels", "10", "--out", tmp_path / "out"]
+    done = warm.run(*words, what=warm.script)
+    assert done.returncode == 0, done.stderr
+    shown = {path.name for path in (EXAMPLES.parent / "docs" / "pictures").glob("label-*.png")}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == shown

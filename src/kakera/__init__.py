@@ -1,7 +1,7 @@
 """kakera (かけら, fragment): Vision Transformers and masked autoencoders for pictures and sounds.
 
 Every subcommand of the command line is also a function: `demo`, `inspect`, `pretrain`, `finetune`, `fit`,
-`probe`, `predict`, `embed`, `build_index`, `search`, `curate`, `explain_files`, `pack`, `serve`,
+`probe`, `predict`, `embed`, `build_index`, `search`, `curate`, `label`, `explain_files`, `pack`, `serve`,
 `study_mask_ratio`, `study_data_size`, `study_encoders`, `convert`, `convert_int8`. `load` loads a model.
 `explain` contains the functions that show how a model works. `ViT`, `MAE`, `Classifier` and `ResNet` are
 PyTorch modules for your own training loop. `masking` contains the ways to hide patches. Each name is imported
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from kakera.study.data_size.study import study_data_size
     from kakera.study.encoders.study import study_encoders
     from kakera.study.mask_ratio.study import study_mask_ratio
+    from kakera.web.labelling.server import label
     from kakera.web.server import serve
 
 __version__ = "0.2.0.dev0"
@@ -68,6 +69,7 @@ __all__ = [
     "finetune",
     "fit",
     "inspect",
+    "label",
     "load",
     "masking",
     "open_data",
@@ -103,6 +105,7 @@ _PLACES = {
     "finetune": "commands.finetune.finetune",
     "fit": "commands.fit.fit",
     "inspect": "data.checks.inspect.inspect_dataset",
+    "label": "web.labelling.server.label",
     "load": "formats.load.load",
     "masking": "masking",
     "open_data": "data.sources.open.open_dataset",

@@ -20,6 +20,7 @@ ENDED = {
     "embed": "vectors of finished files are kept; the same command computes the others",
     "search": "nothing was written",
     "curate": "tokens of finished files are kept in the cache; the same command uses them",
+    "label": "all acknowledged labels are in the table; the same command continues",
     "explain": "the page was not written; the same command starts again",
     "convert": "nothing was written",
     "pack": "finished shards were saved; the same command writes the others",

@@ -24,6 +24,7 @@ VERBS = {
     "embed": "write the embedding vectors of files as an index, or update one",
     "search": "find the files of an index that are most like a picture, a recording or a part of it",
     "curate": "find copies, wrong labels, unusual files and gaps of a data set; write a report",
+    "label": "label files in the browser; a head on frozen tokens chooses which",
     "study": "run an experiment on your data, with a report: mask-ratio, data-size, encoders",
     "explain": "show attention, reconstructions and similar patches of a model, on a page",
     "convert": "convert a model for another library: transformers, timm, MAE, ONNX",
@@ -43,6 +44,7 @@ LOWER = {
     "embed": "lower --workers, or embed parts of the data into several indexes",
     "search": "pass fewer queries",
     "curate": "lower --workers, or pass parts of the data",
+    "label": "lower --workers, or label parts of the data",
     "explain": "pass fewer files, or lower --samples",
     "pack": "lower --workers or --shard-size",
     "serve": "open fewer models",
@@ -69,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code = _run(words)
             if arguments is None:
                 sys.stdout.flush()
-                if verb == "serve":
+                if verb in ("serve", "label"):
                     os._exit(code)  # do not wait for open requests or for the clean-up of libraries
             return code
         except KakeraError as error:

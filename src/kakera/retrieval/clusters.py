@@ -13,10 +13,11 @@ MOST = 20_000  # vectors from which the centres are computed
 BLOCK = 16_384
 
 
-def clusters_of(vectors: Vectors, count: int) -> NDArray[np.int64]:
+def clusters_of(vectors: Vectors, count: int, seed: int = 0) -> NDArray[np.int64]:
     """Return the cluster of each vector (n,), 0 to count − 1; some may be empty.
 
-    `vectors` (n, d) have length 1. The first centres are vectors that are far from each other.
+    `vectors` (n, d) have length 1. The first centres are vectors that are far from each other; `seed` draws
+    them.
 
     Example:
 
@@ -24,9 +25,9 @@ def clusters_of(vectors: Vectors, count: int) -> NDArray[np.int64]:
         >>> bool(found[0] == found[2] != found[1] == found[3])
         True
     """
-    order = seeding.permutation(0, 0, len(vectors), "clusters")[:MOST]
+    order = seeding.permutation(seed, 0, len(vectors), "clusters")[:MOST]
     some = vectors[np.sort(order)]
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     chosen = [int(random.integers(len(some)))]
     closest = 1 - some @ some[chosen[0]]
     for _ in range(count - 1):  # k-means++ (Arthur and Vassilvitskii 2007, section 2.2)
@@ -45,6 +46,24 @@ def clusters_of(vectors: Vectors, count: int) -> NDArray[np.int64]:
         full = np.bincount(own, minlength=len(centres)) > 0
         centres[full] = unit_length(sums[full])
     return _nearest(vectors, centres)
+
+
+def most_typical(vectors: Vectors, own: NDArray[np.int64]) -> dict[int, int]:
+    """Return the row nearest to the centre of each cluster, for clusters `own` (n,) of vectors (n, d).
+
+    The centre is the mean of the vectors of the cluster, and vectors have length 1.
+
+    Example:
+
+        >>> vectors = unit_length(np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]))
+        >>> most_typical(vectors, np.array([0, 0, 0]))
+        {0: 1}
+    """
+    found = dict[int, int]()
+    for number in np.unique(own).tolist():
+        rows = np.flatnonzero(own == number)
+        found[number] = int(rows[(vectors[rows] @ vectors[rows].mean(axis=0)).argmax()])
+    return found
 
 
 def _nearest(vectors: Vectors, centres: Vectors) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from kakera.errors import InputError, sentence
+from kakera.errors import InputError, StorageError, sentence
 from kakera.web.schemas import Refusal
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
@@ -78,6 +78,10 @@ def refuse_in_one_sentence(app: FastAPI) -> None:
     @app.exception_handler(InputError)
     def of_input(request: Request, error: InputError) -> Response:
         return refusal(422, str(error))
+
+    @app.exception_handler(StorageError)
+    def of_storage(request: Request, error: StorageError) -> Response:
+        return refusal(507, str(error))
 
     @app.exception_handler(UnknownError)
     def of_name(request: Request, error: UnknownError) -> Response:

@@ -9,6 +9,7 @@ from typing import Unpack
 
 import torch
 import uvicorn
+from fastapi import FastAPI
 
 from kakera.errors import OptionError
 from kakera.training.malloc import few_arenas
@@ -47,11 +48,24 @@ def serve(models: Sequence[str | Path], **options: Unpack[ServeArgs]) -> None:
     )
     few_arenas()
     torch.set_num_threads(1)  # each computation uses one core, so that several requests run side by side
+    answer_requests(app, asked, "the explorer", most)
+
+
+def answer_requests(app: FastAPI, asked: ServeOptions, what: str, most: int) -> None:
+    """Answer the requests to `app` until Ctrl-C, with at most `most` connections; print the address.
+
+    `what` is the name of the server in a note. Raises OptionError for an address that is not free.
+
+    Example:
+
+        >>> answer_requests(build(["runs/mae"]), ServeOptions(), "the explorer", 512)  # doctest: +SKIP
+        http://127.0.0.1:8421/ : open this address in a browser; Ctrl-C stops the server
+    """
     with _listen(asked) as listening:
         host, port = listening.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         if not is_local(asked.host):
-            print(f"note: other machines can use the explorer, since it listens on {asked.host}")
+            print(f"note: other machines can use {what}, since it listens on {asked.host}")
         print(f"http://{shown}:{port}/ : open this address in a browser; Ctrl-C stops the server", flush=True)
         config = uvicorn.Config(
             app,

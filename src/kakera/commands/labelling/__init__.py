@@ -1,0 +1,1 @@
+"""The parts of `kakera label`: the next file, the head, the table. Without torch and web."""
