@@ -102,7 +102,7 @@ def _tokens(
 
     saved = encoder.load()
     with moved_to_device(saved, device):
-        pools: list[PoolName] = [pool for _, pool in kinds]
+        pools = [pool for _, pool in kinds if pool != "patches"]  # `require_pool` has no such tokens
         return features(saved, dataset, [-1], pools, workers=workers, unreadable=broken)[0]
 
 

@@ -168,6 +168,8 @@ def test_one_line_refuses_what_needs_one_grid_of_patches(tmp_path: Path) -> None
     kakera.build_index(data, init_from=model, out=index, pool="mean")
     with pytest.raises(OptionError, match="region: got an encoder that keeps shapes"):
         kakera.search(index, data / "a" / "0000.png", region=(0, 0, 9, 9))
+    with pytest.raises(OptionError, match="head: got attentive for an encoder that keeps the shape"):
+        kakera.fit(data, init_from=model, out=tmp_path / "fit", head="attentive")
     with pytest.raises(OptionError, match="pictures of 4 shapes"):
         load(model).prepare(pictures())
 

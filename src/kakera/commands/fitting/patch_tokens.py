@@ -28,10 +28,14 @@ def training_seconds(encoder: FrozenEncoder) -> float:
 def require_patch_tokens(pool: str, encoder: FrozenEncoder, train: Dataset, test: Dataset) -> None:
     """Check that an attentive head can be fitted to these files.
 
-    Raises OptionError for recordings, for a chosen pooling, and for patch tokens that are too large.
+    Raises OptionError for recordings, for pictures of any shape, for a chosen pooling, and for patch tokens
+    that are too large.
     """
     if train.sounds is not None:
         raise OptionError("head", got="attentive for recordings", expected="pictures", do=OTHERS)
+    if encoder.inputs.any_shape:
+        got = "attentive for an encoder that keeps the shape of pictures (NaFlex)"
+        raise OptionError("head", got=got, expected="one number of patches", do=OTHERS)
     if pool != AUTO:
         got, expected = f"{pool} with an attentive head", "nothing: it reads class and patch tokens"
         raise OptionError("pool", got=got, expected=expected, do="leave it out")
