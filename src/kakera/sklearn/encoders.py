@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from kakera.formats.tokens.encoder import FrozenEncoder, open_encoder
 from kakera.formats.tokens.store import Kind, PoolName
 from kakera.option_fields import AUTO, Auto
 from kakera.sklearn.samples import open_samples, require_readable
+
+if TYPE_CHECKING:
+    from kakera.model.classifier import Pooling
 
 _LOCK = threading.Lock()  # threads of joblib share the network, which may move to a GPU and back
 
@@ -102,7 +105,7 @@ def _tokens(
 
     saved = encoder.load()
     with moved_to_device(saved, device):
-        pools = [pool for _, pool in kinds if pool != "patches"]  # `require_pool` has no such tokens
+        pools: list[Pooling] = [pool for _, pool in kinds if pool != "patches"]  # which no pool here names
         return features(saved, dataset, [-1], pools, workers=workers, unreadable=broken)[0]
 
 
