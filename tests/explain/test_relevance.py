@@ -23,17 +23,39 @@ def by_hand(model: Classifier, picture: Tensor, target: int) -> np.ndarray:
         attention.append(a)
         z = z + layer.attention.out((a @ v).transpose(1, 2).flatten(2))
         z = z + layer.mlp(layer.norm2(z))
-    read = z[:, 0] if model.pool == "class" else z[:, 1:].mean(dim=1)
-    model.head(e.norm(read))[0, target].backward()
+    first, patches, probe = e.norm(z[:, 0]), e.norm(z[:, 1:].mean(dim=1)), None
+    if model.pool == "class and mean":
+        patches = e.norm(z[:, 1:]).mean(dim=1)
+    if model.pool.endswith("attention"):
+        p, x = e.attention_pool, e.norm(z[:, 1:])
+        q, (k, v) = p.attention.q(p.probe)[None, None], p.attention.kv(x).chunk(2, dim=-1)
+        q, k, v = (t.unflatten(-1, (heads, -1)).transpose(1, 2) for t in (q, k, v))
+        probe = torch.softmax(q @ k.mT / q.shape[-1] ** 0.5, dim=-1)
+        probe.retain_grad()
+        patches = p.attention.out((probe @ v).transpose(1, 2).flatten(2))
+        patches = (patches + p.mlp(p.norm(patches)))[:, 0]
+    both = torch.cat([first, patches], dim=1)
+    read = first if model.pool == "class" else both if " and " in model.pool else patches
+    model.head(read)[0, target].backward()
     reach = np.eye(21)
-    for a in attention:
+
+    def useful(a: Tensor) -> np.ndarray:
         assert a.grad is not None
-        reach = reach + (a * a.grad).clamp(min=0)[0].mean(dim=0).detach().numpy() @ reach
-    reach = reach - np.eye(21)
-    return (reach[0, 1:] if model.pool == "class" else reach[1:, 1:].mean(axis=0)).reshape(4, 5)
+        return (a * a.grad).clamp(min=0)[0].mean(dim=0).detach().numpy()
+
+    for a in attention:
+        reach = reach + useful(a) @ reach
+    found = np.zeros(20)
+    if model.pool.startswith("class"):
+        found += (reach - np.eye(21))[0, 1:]
+    if model.pool.endswith("mean"):
+        found += (reach - np.eye(21))[1:, 1:].mean(axis=0)
+    if probe is not None:
+        found += (useful(probe) @ reach[1:])[0, 1:]
+    return found.reshape(4, 5)
 
 
-@pytest.mark.parametrize("pool", ["class", "mean"])
+@pytest.mark.parametrize("pool", ["class", "mean", "class and mean", "attention", "class and attention"])
 @pytest.mark.parametrize("target", [0, 3])
 def test_it_is_the_papers_formula_though_attention_ran_fused(pool: Any, target: int) -> None:
     model = classifier(pool)

@@ -1,5 +1,6 @@
 """A tiny encoder in float64 that looks at a picture, for the tests of this room."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -20,7 +21,11 @@ def photo(channels: int = 3, size: tuple[int, int] = SIZE, *, seed: int = 5) -> 
 
 
 def classifier(pool: Any = "mean", classes: int = 4) -> Classifier:
-    return drawn(Classifier(encoder(), classes, pool)).eval()
+    network = encoder()
+    if pool.endswith("attention"):
+        config = replace(network.config, attention_pool=True)
+        network = ViT(config, channels=network.channels, image_size=network.size)
+    return drawn(Classifier(network, classes, pool)).eval()
 
 
 def view(model: ViT | None = None, *, seed: int = 5) -> Activations:
