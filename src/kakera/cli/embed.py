@@ -50,6 +50,12 @@ def run(words: Sequence[str]) -> int:
         default=False,
         help="recordings: vectors for each window instead of their mean, to find moments",
     )
+    vectors.add_argument(
+        "--graph",
+        action="store_true",
+        default=False,
+        help="also write a graph (HNSW), for approximate search in millions of vectors; needs usearch",
+    )
     add_inputs(parser)
     several = parser.group("several processes")
     several.add_argument(

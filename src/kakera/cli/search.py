@@ -59,6 +59,12 @@ def run(words: Sequence[str]) -> int:
         help="also show files with the content of the query, which are left out otherwise",
     )
     parser.add_argument(
+        "--exact",
+        action="store_true",
+        default=False,
+        help="compare all vectors, also if the index has a graph (embed --graph)",
+    )
+    parser.add_argument(
         "--init-from", default="", metavar="ENCODER", help="the encoder, if it has been moved since"
     )
     parser.add_argument(
@@ -87,6 +93,7 @@ def run(words: Sequence[str]) -> int:
         region=region,
         top=given.top,
         include_query=given.include_query,
+        exact=given.exact,
         device=given.device,
     )
     matches = [match for one in found.matches for match in one]
@@ -154,4 +161,6 @@ def _remarks(found: SearchResult, matches: Sequence[Match]) -> list[str]:
         files = [file for file in states if states[file] == state]
         some = ", ".join(files[:3]) + (f" and {len(files) - 3:,} more" if len(files) > 3 else "")
         lines.append(f"{some}: {state}; run kakera embed again")
+    if found.graph is not None:
+        lines.append(found.graph.remark())
     return lines + [str(error) for error in found.unreadable]

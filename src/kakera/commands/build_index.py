@@ -23,10 +23,11 @@ from kakera.commands.indexing.setup import (
 from kakera.commands.indexing.vectors import add_missing
 from kakera.data.dataset import Dataset
 from kakera.data.folders.media import Kind
-from kakera.errors import DataError, KakeraError, UnreadableFileError
+from kakera.errors import DataError, KakeraError, OptionError, UnreadableFileError
 from kakera.option_fields import AUTO, Auto
 from kakera.out_of_memory import memory_for
 from kakera.retrieval.blocks import Blocks, block_of, read_blocks
+from kakera.retrieval.build_graphs import write_graphs
 from kakera.retrieval.files import read_file, write_file
 from kakera.retrieval.folder import (
     INDEX,
@@ -36,6 +37,8 @@ from kakera.retrieval.folder import (
     read_rows,
     write_folder,
 )
+from kakera.retrieval.graph_search import GRAPH, GraphInfo
+from kakera.retrieval.graphs import usearch
 from kakera.retrieval.index import ROWS, Index, IndexInfo
 from kakera.storage import storing
 from kakera.training.lock import LOCK, locked
@@ -60,12 +63,15 @@ class BuiltIndex:
     unreadable: tuple[UnreadableFileError, ...]
     changes: tuple[str, ...]
     """The changes since the last run, in words; empty for a new index."""
+    graph: GraphInfo | None = None
+    """The recall of its graph; None without one."""
 
     def lines(self) -> list[str]:
-        """Return the result in one line."""
+        """Return the result, a line for the vectors and one for the graph."""
         vectors, files = "vector" + "s" * (self.vectors != 1), "file" + "s" * (self.files != 1)
         many = f"{self.vectors:,} {vectors} of {self.files:,} {files}, {self.computed:,} computed now"
-        return [f"{self.path}: {many}" + (f": {'; '.join(self.changes)}" if self.changes else "")]
+        lines = [f"{self.path}: {many}" + (f": {'; '.join(self.changes)}" if self.changes else "")]
+        return lines if self.graph is None else [*lines, f"{self.path}: {self.graph.remark()}"]
 
 
 @memory_for("embed", "lower --workers, or embed parts of the data into several indexes")
@@ -77,6 +83,7 @@ def build_index(
     pool: str = AUTO,
     tokens: bool = False,
     windows: bool = False,
+    graph: bool = False,
     kind: Kind = "any",
     workers: int | Auto = AUTO,
     device: str = AUTO,
@@ -91,11 +98,15 @@ def build_index(
     call resumes, and pooled vectors of whole files come from the token cache that `fit` and `probe` use.
 
     `pool` is as in `kakera.embed`; `tokens` stores a vector for each patch instead, after the final norm.
-    `windows` stores vectors for each window of a recording instead of their mean. `workers` and `device` are
+    `windows` stores vectors for each window of a recording instead of their mean. `graph` also writes a
+    graph of the vectors into the folder, for approximate search in millions (with usearch); later calls
+    update it.
+    `workers` and `device` are
     as in `predict`. `devices` processes on each of `nodes` machines, or those of torchrun or SLURM, each
     compute their share; `out` is then on a file system that all of them have, and the first one writes it.
 
-    Raises OptionError, DataError, RunError, StorageError, and MissingExtraError for Parquet without pyarrow.
+    Raises OptionError, DataError, RunError, StorageError, and MissingExtraError for Parquet without pyarrow
+    or a graph without usearch.
 
     Example:
 
@@ -111,6 +122,9 @@ def build_index(
     folder = None if path.suffix and not path.is_dir() else path
     work = folder or path.with_name(path.name + UNFINISHED)
     before = _before(path, folder)
+    graph = graph or (before is not None and before.graph)
+    if graph:
+        _require_graph(path, folder, tokens)
     old = None if before is None else before.info
     processes = start_processes(devices, nodes, device)
     options: dict[str, Any] = {"pool": pool, "tokens": tokens, "windows": windows, "kind": kind, "old": old}
@@ -142,13 +156,14 @@ def build_index(
             for block in blocks.blocks:
                 if block.path is not None:
                     block.path.unlink(missing_ok=True)
+        about = write_graphs(folder) if graph and folder is not None else None
     names = setup.dataset.pictures.names_between(0, len(setup.dataset))
     found: tuple[str, ...] = ()
     if before is not None:
         embedded = set(rows["file"].tolist())
         found = tuple(changes(before.rows, before.info.folder, names, setup.keys, embedded))
     files = len(setup.dataset) - len(unreadable)
-    built = BuiltIndex(path, len(rows["file"]), files, computed, unreadable, found)
+    built = BuiltIndex(path, len(rows["file"]), files, computed, unreadable, found, about)
     return built if processes.dist is None else processes.dist.on_rank_zero(lambda: built)
 
 
@@ -173,6 +188,18 @@ class _Before:
     info: IndexInfo
     rows: Mapping[str, NDArray[Any]]
     index: Index | None = None
+    graph: bool = False
+
+
+def _require_graph(path: Path, folder: Path | None, tokens: bool) -> None:
+    """Raise OptionError if an index cannot have a graph, and MissingExtraError without usearch."""
+    if folder is None:
+        do = "pass --out with a name without suffix"
+        raise OptionError("--graph", got=str(path), expected="an index in a folder", do=do)
+    if tokens:
+        do = "remove one of them; patch tokens are searched exactly"
+        raise OptionError("--graph", got="--tokens as well", expected="one vector for each row", do=do)
+    usearch()
 
 
 def _before(path: Path, folder: Path | None) -> _Before | None:
@@ -184,7 +211,7 @@ def _before(path: Path, folder: Path | None) -> _Before | None:
     if not (folder / INDEX).exists():
         return None
     info, content = read_info(folder)
-    return _Before(info, read_rows(folder, content))
+    return _Before(info, read_rows(folder, content), graph=GRAPH in content)
 
 
 def _rows(setup: IndexSetup, blocks: Blocks) -> dict[str, NDArray[Any]]:

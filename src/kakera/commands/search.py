@@ -17,8 +17,9 @@ from kakera.errors import DataError, OptionError, UnreadableFileError
 from kakera.formats.tokens.encoder import FrozenEncoder, open_encoder
 from kakera.out_of_memory import memory_for
 from kakera.retrieval.exact import lengths_of, nearest, unit_length
-from kakera.retrieval.folder import open_index
-from kakera.retrieval.index import PATCHES, Index
+from kakera.retrieval.folder import INDEX, open_index
+from kakera.retrieval.graph_search import GraphInfo, StoredVectors, graph_info
+from kakera.retrieval.index import PATCHES, Index, IndexInfo
 
 LARGE = 1e15  # lengths of vectors up to which float32 suffices
 
@@ -70,8 +71,11 @@ class SearchResult:
     """The files of the index that have the content of each query, and are left out."""
     unreadable: tuple[UnreadableFileError, ...]
     index: Index
+    """The index; if its graph was used, only the rows near the queries."""
     opened: Queries
     encoder: FrozenEncoder
+    graph: GraphInfo | None = None
+    """The recall of the graph that was used; None for exact search."""
 
 
 @memory_for("search", "pass fewer queries")
@@ -83,6 +87,7 @@ def search(
     region: Sequence[float] | None = None,
     top: int = 10,
     include_query: bool = False,
+    exact: bool = False,
     device: str = "auto",
 ) -> SearchResult:
     """Search an index for the files that are most like each query, by the cosine of their vectors.
@@ -91,7 +96,8 @@ def search(
     span in seconds. `init_from` is the encoder, if it is no longer where the index was made. `region` is
     (left, top, width, height) in pixels of the only query: only its patches are pooled. `top` is the number
     of matches. Files with the content of the query (for recordings: windows that overlap it) are left out,
-    unless `include_query`. The search is exact. A match is a picture, a recording, or a window; in an index
+    unless `include_query`. The search uses the graph of the index, if it has one and unless `exact`;
+    otherwise all vectors are compared. A match is a picture, a recording, or a window; in an index
     of patch tokens it has the cosine of its best patch.
 
     Raises DataError for an index or a query that cannot be used, OptionError, and RunError for the encoder.
@@ -111,9 +117,11 @@ def search(
     """
     if top < 1:
         raise OptionError("top", got=top, expected="1 or more", do="pass a larger number")
-    found = index if isinstance(index, Index) else open_index(index)
-    encoder = encoder_of_index(found, init_from)
-    opened = open_queries(queries, encoder, found.info, region, device=device)
+    place = index if isinstance(index, Index) else _open(index, exact)
+    encoder = encoder_of_index(place.info, init_from)
+    opened = open_queries(queries, encoder, place.info, region, device=device)
+    graph = None if isinstance(place, Index) else graph_info(place.content)
+    found = place if isinstance(place, Index) else place.candidates(opened.vectors, opened.contents, top)
     same = [_same(found, opened, number) for number in range(len(opened.vectors))]
     vectors, starts, patches = found.all_vectors()
     hidden = () if include_query else same
@@ -136,17 +144,25 @@ def search(
     left_out = tuple(
         () if include_query else tuple(dict.fromkeys(found.rows["file"][each].tolist())) for each in same
     )
-    return SearchResult(matches, tuple(names), left_out, opened.unreadable, found, opened, encoder)
+    return SearchResult(matches, tuple(names), left_out, opened.unreadable, found, opened, encoder, graph)
 
 
-def encoder_of_index(index: Index, init_from: str | Path = "") -> FrozenEncoder:
+def _open(path: str | Path, exact: bool) -> Index | StoredVectors:
+    """Open an index: as a whole, or only its description, if it has a graph that is to be used."""
+    if exact or not Path(path, INDEX).exists():
+        return open_index(path)
+    stored = StoredVectors(Path(path))
+    return open_index(path) if graph_info(stored.content) is None else stored
+
+
+def encoder_of_index(info: IndexInfo, init_from: str | Path = "") -> FrozenEncoder:
     """Return the encoder of an index. Raises DataError for another one, RunError if it cannot be loaded.
 
     See `search`.
     """
-    source = init_from or index.info.init_from
+    source = init_from or info.init_from
     found = open_encoder(source)
-    if found.digest() != index.info.encoder:
+    if found.digest() != info.encoder:
         got, do = f"{source}, whose weights are others", "pass --init-from, or run kakera embed again"
         raise DataError("encoder", got=got, expected="the encoder of the index", do=do)
     return found

@@ -56,12 +56,25 @@ class Block:
         return "" if self.path is None else self.path.name
 
     @property
+    def size(self) -> int:
+        """The bytes of its vectors, about; 0 if its file is gone."""
+        if self.values is not None:
+            return self.values.nbytes
+        assert self.path is not None
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    @property
     def vectors(self) -> NDArray[np.float32]:
         """The vectors, read from the file if they are not in memory. Raises DataError if it is damaged."""
         if self.values is not None:
             return self.values
         assert self.path is not None
         return read_arrays(self.path)[0]["vector"]
+
+    def rows(self, first: int, last: int) -> Block:
+        """Return some rows of a block in memory, without a copy."""
+        assert self.values is not None
+        return Block(*(getattr(self, name)[first:last] for name in FIELDS), values=self.values[first:last])
 
 
 def write_block(folder: Path, settings: str, block: Block) -> Block:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from kakera.storage import storing, whole_file, write_atomically
 INDEX, VECTORS = "index.json", "vectors"
 SHIFT = 40  # bits of a row number
 WASTE, MANY, LARGE = 0.5, 64, 1 << 28
-"""Unused share of the vectors, and number of blocks, above which they are written anew; bytes of a block."""
+"""Unused share of a block, and number of small blocks, above which they are merged; bytes of a full block."""
 
 
 def write_folder(
@@ -45,12 +45,13 @@ def write_folder(
         >>> read_folder(Path("index")).vectors.shape
         (1, 8)
     """
-    place, row = rows["block"], rows["row"]
+    blocks, place, row = _split(blocks, rows["block"], rows["row"])
+    small = _small_blocks(blocks, place, row)
+    if len(small) > MANY or sum(len(blocks.blocks[n]) for n in small) * WASTE > len(
+        np.unique((place << SHIFT | row)[np.isin(place, small)])
+    ):
+        blocks, place, row = _compact(blocks, place, row, small)
     used = np.unique(place)
-    total = sum(len(block) for block in blocks.blocks)
-    if len(used) > MANY or total * WASTE > len(np.unique(place << SHIFT | row)):
-        blocks, place, row = _compact(blocks, place, row)
-        used = np.unique(place)
     names = {
         number: blocks.blocks[number].name
         or write_block(folder / VECTORS, settings, blocks.blocks[number]).name
@@ -68,20 +69,54 @@ def write_folder(
         _clean(folder, {table, *names.values()})
 
 
-def _compact(
+def _split(
     blocks: Blocks, place: NDArray[np.int64], row: NDArray[np.int64]
 ) -> tuple[Blocks, NDArray[np.int64], NDArray[np.int64]]:
-    """Return blocks in memory with only the used rows, and the places in them; equal rows are there once."""
-    places, where = np.unique(place << SHIFT | row, return_inverse=True)
+    """Return blocks with those in memory divided into full ones, without a copy, and all places in them."""
+    parts, place, row = list[Block](), place.copy(), row.copy()
+    for number, block in enumerate(blocks.blocks):
+        if block.values is None or block.size <= LARGE:
+            continue
+        most = max(1, LARGE // max(1, block.values[:1].nbytes))
+        here = place == number
+        place[here], row[here] = len(blocks.blocks) + len(parts) + row[here] // most, row[here] % most
+        for first in range(0, len(block), most):
+            parts.append(block.rows(first, first + most))
+    return (Blocks([*blocks.blocks, *parts]) if parts else blocks), place, row
+
+
+def _small_blocks(blocks: Blocks, place: NDArray[np.int64], row: NDArray[np.int64]) -> list[int]:
+    """Return the numbers of the blocks in use that are far from full, or have many rows without use.
+
+    The others stay as they are when an index grows, and keep their graphs.
+    """
+    used = np.unique(place << SHIFT | row) >> SHIFT
+    counts = np.bincount(used, minlength=len(blocks.blocks))
+    return [
+        number
+        for number, block in enumerate(blocks.blocks)
+        if counts[number] and (block.size < LARGE * WASTE or counts[number] < len(block) * WASTE)
+    ]
+
+
+def _compact(
+    blocks: Blocks, place: NDArray[np.int64], row: NDArray[np.int64], chosen: Sequence[int]
+) -> tuple[Blocks, NDArray[np.int64], NDArray[np.int64]]:
+    """Return blocks with the used rows of the chosen ones in new blocks, in memory, and all places in them.
+
+    Equal rows are there once.
+    """
+    here = np.isin(place, chosen)
+    places, where = np.unique((place << SHIFT | row)[here], return_inverse=True)
     pairs = places >> SHIFT, places & ((1 << SHIFT) - 1)
     values = blocks.gather("vectors", *pairs)
     most = max(1, LARGE // max(1, values[:1].nbytes))
     fields = [blocks.gather(name, *pairs) for name in ("key", "start", "end", "columns")]
-    parts = [
-        Block(*(field[first : first + most] for field in fields), values=values[first : first + most])
-        for first in range(0, len(values), most)
-    ]
-    return Blocks(parts), where // most, where % most
+    whole = Block(*fields, values=values)
+    parts = [whole.rows(first, first + most) for first in range(0, len(values), most)]
+    place, row = place.copy(), row.copy()
+    place[here], row[here] = len(blocks.blocks) + where // most, where % most
+    return Blocks([*blocks.blocks, *parts]), place, row
 
 
 def _clean(folder: Path, used: set[str]) -> None:
