@@ -1,8 +1,8 @@
 """Measure `kakera curate` on pictures with planted faults: python -m benchmarks.curate RUN OUT
 
-RUN is a pretraining of pictures. 2 000 pictures of `demo` are written as files into OUT, then 50 faults of
-each kind are planted: exact copies, JPEG copies, crops, mirrored copies, foreign pictures; and 100 wrong
-labels. The table has the recall and the precision of each kind, beside cleanlab and imagededup if they can be
+RUN is a pretraining of pictures. 4 000 pictures of `demo` are written as files into OUT, then 100 faults of
+each kind are planted: exact copies, JPEG copies, crops, mirrored copies, foreign pictures; and 200 wrong
+labels. --seed chooses pictures and faults. The table has the recall and the precision of each kind, beside cleanlab and imagededup if they can be
 imported.
 """
 
@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw
 import kakera
 from kakera.commands.curating.labels import LabelCheck
 
-COUNT, FAULTS, WRONG = 2000, 50, 100
+COUNT, FAULTS, WRONG = 4000, 100, 200
 COPIES = ("exact", "re-encoded", "cropped", "mirrored")
 QUALITY, SHARE = 75, 0.9  # of JPEG copies; of width and height in crops
 
@@ -161,10 +161,10 @@ def cleanlab_labels(check: LabelCheck, how: str) -> set[int] | None:
     return set(check.rows[wrong].tolist())
 
 
-def measure(encoder: str, folder: Path) -> list[tuple[str, ...]]:
+def measure(encoder: str, folder: Path, seed: int = 0) -> list[tuple[str, ...]]:
     """Plant faults, find them, and return the rows of the table."""
     pictures = folder / "pictures"
-    planted = plant(pictures)
+    planted = plant(pictures, seed)
     began = time.monotonic()
     found = kakera.curate(pictures, init_from=encoder, out=folder / "curated")
     first, began = time.monotonic() - began, time.monotonic()
@@ -205,8 +205,9 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("encoder", metavar="RUN")
     parser.add_argument("folder", metavar="OUT", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(words)
-    for row in measure(given.encoder, given.folder):
+    for row in measure(given.encoder, given.folder, given.seed):
         print("| " + " | ".join(row) + " |")
     return 0
 

@@ -91,7 +91,7 @@ def test_a_part_without_a_picture_for_training_is_refused() -> None:
 
 def test_one_class_is_not_enough_to_tell_apart(tmp_path: Path) -> None:
     _, prepared = prepare(FinetuneOptions, folder(tmp_path / "d", classes=("bag",)), "", {})
-    with pytest.raises(DataError, match="got 1 classes and .* expected at least two classes"):
+    with pytest.raises(DataError, match="got 1 class and .* expected at least two classes"):
         require_classes(prepared.dataset)
 
 

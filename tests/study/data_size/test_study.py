@@ -246,7 +246,7 @@ def test_one_class_is_refused(tmp_path: Path) -> None:
     data = pictures(60, 20)
     assert data.labels is not None
     one = replace(data, labels=np.zeros_like(data.labels), classes=("thing",))
-    with pytest.raises(DataError, match="got 1 classes"):
+    with pytest.raises(DataError, match="got 1 class and"):
         study_data_size(one, out=tmp_path / "s", **DATA_SIZE)
 
 
