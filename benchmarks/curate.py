@@ -2,8 +2,8 @@
 
 RUN is a pretraining of pictures. 4 000 pictures of `demo` are written as files into OUT, then 100 faults of
 each kind are planted: exact copies, JPEG copies, crops, mirrored copies, foreign pictures; and 200 wrong
-labels. --seed chooses pictures and faults. The table has the recall and the precision of each kind, beside cleanlab and imagededup if they can be
-imported.
+labels. --seed chooses pictures and faults. The table has the recall and the precision of each kind, beside
+cleanlab and imagededup if they can be imported.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-
 from benchmarks.graph import measure, vectors
+
 from kakera.retrieval import build_graphs, graph_search
 
 pytest.importorskip("usearch", reason="usearch is not installed: pip install usearch")

@@ -56,16 +56,16 @@ def gradient_correlation(first: Array, second: Array) -> Array:
         >>> gradient_correlation(picture, 3 * picture + 5)
         array([1.], dtype=float32)
     """
-    rows, others = _gradients(first), _gradients(second)
-    product = np.einsum("mn,mn->m", rows, others)
-    lengths = np.sqrt(np.einsum("mn,mn->m", rows, rows) * np.einsum("mn,mn->m", others, others))
+    product, one, other = 0, 0, 0
+    for axis in (1, 2):
+        mine, theirs = np.diff(first, axis=axis), np.diff(second, axis=axis)
+        product += np.einsum("mij,mij->m", mine, theirs)
+        one, other = (
+            one + np.einsum("mij,mij->m", mine, mine),
+            other + np.einsum("mij,mij->m", theirs, theirs),
+        )
+    lengths = np.sqrt(one * other)
     return np.where(lengths > TINY, product / np.maximum(lengths, TINY), 0).astype(np.float32)
-
-
-def _gradients(pictures: Array) -> Array:
-    across, down = np.diff(pictures, axis=2), np.diff(pictures, axis=1)
-    count = len(pictures)
-    return np.concatenate([across.reshape(count, -1), down.reshape(count, -1)], axis=1)
 
 
 def warped(pictures: Array, windows: Array) -> Array:

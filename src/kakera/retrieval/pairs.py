@@ -77,11 +77,19 @@ def best_pairs(
         >>> best_pairs(pairs, np.array([0.9, 0.8, 0.7], np.float32), 1)[0].tolist()
         [[0, 1], [0, 2]]
     """
-    rows, number = pairs.T.reshape(-1), np.tile(np.arange(len(pairs)), 2)
-    order = np.lexsort((number, -np.tile(cosines, 2), rows))
-    place = np.arange(len(rows)) - np.searchsorted(rows[order], rows[order])
-    kept = np.unique(number[order[place < most]])
+    rows = pairs.reshape(-1)
+    order = np.argsort(rows.astype(np.uint64) << 32 | _descending(cosines).repeat(2), kind="stable")
+    rows = rows[order]
+    begins = np.flatnonzero(np.diff(rows, prepend=-1))
+    place = np.arange(len(rows)) - np.repeat(begins, np.diff(begins, append=len(rows)))
+    kept = np.unique(order[place < most] // 2)
     return pairs[kept], cosines[kept]
+
+
+def _descending(values: NDArray[np.float32]) -> NDArray[np.uint64]:
+    """Return numbers of 32 bits in the opposite order of float32 values; one sort by them is enough."""
+    bits = (0 - values).astype(np.float32).view(np.uint32)
+    return np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31)).astype(np.uint64)
 
 
 def groups_of(count: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:

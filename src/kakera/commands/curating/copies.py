@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from kakera import seeding
 from kakera.commands.curating.crops import FEWEST, RANK, SAMPLE, Small, crop_pairs
 from kakera.formats.tokens.keys import Key
+from kakera.machine import usable_cores
 from kakera.retrieval.alignment import gradient_correlation
 from kakera.retrieval.exact import Vectors, nearest, unit_length
 from kakera.retrieval.pairs import best_pairs, groups_of, neighbour_limit, pairs_above
@@ -19,7 +21,7 @@ EXACT, RECODED, MIRRORED, CROPPED, EXCERPT = "exact", "re-encoded", "mirrored", 
 DEVIATIONS = 5.5  # of the likeness of files that differ, above which two files are copies
 FIXED, HIGHEST = 0.93, 0.99  # with fewer files, the limit is fixed; it is never higher than 0.99
 MOST = 20_000  # files among which crops are searched
-PAIRS = 1024  # pairs at a time
+PAIRS = 128  # pairs at a time: their pictures stay in the cache of a core
 WIDTH, ROWS = 128, 20_000  # components of the tokens that are compared, from so many files
 Pairs = NDArray[np.int64]
 
@@ -181,10 +183,10 @@ def _far(vectors: Vectors, others: Vectors | None, seen: Small, turned: Small) -
 
 
 def _likeness(seen: Small, turned: Small, pairs: Pairs) -> NDArray[np.float32]:
-    found = np.zeros(len(pairs), np.float32)
-    for start in range(0, len(pairs), PAIRS):
+    def of_part(start: int) -> NDArray[np.float32]:
         first, second = pairs[start : start + PAIRS].T
-        found[start : start + PAIRS] = gradient_correlation(
-            seen[first].astype(np.float32), turned[second].astype(np.float32)
-        )
-    return found
+        return gradient_correlation(seen[first].astype(np.float32), turned[second].astype(np.float32))
+
+    with ThreadPoolExecutor(usable_cores()) as threads:
+        parts = threads.map(of_part, range(0, len(pairs), PAIRS))
+        return np.concatenate([np.zeros(0, np.float32), *parts])
