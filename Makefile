@@ -67,6 +67,7 @@ pictures: $(READY)
 	cp "$$(ls runs/demo/pretrain/pictures/*.png | tail -1)" docs/pictures/demo.png
 	$(BIN)/python examples/explain_pictures.py runs/demo/pretrain runs/demo/finetuned-1000
 	$(BIN)/python examples/search_pictures.py runs/demo/pretrain
+	$(BIN)/python examples/search_page_pictures.py runs/demo/pretrain
 	$(BIN)/python examples/explorer_pictures.py runs/demo/pretrain runs/demo/finetuned-1000
 
 $(READY): pyproject.toml constraints.txt

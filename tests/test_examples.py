@@ -47,3 +47,13 @@ def test_the_pictures_of_labelling(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     shown = {path.name for path in (EXAMPLES.parent / "docs" / "pictures").glob("label-*.png")}
     assert {path.name for path in (tmp_path / "out").iterdir()} == shown
+
+
+def test_the_pictures_of_the_page_of_a_search(tmp_path: Path) -> None:
+    require_chromium()
+    mae, _, _ = three_runs(tmp_path)
+    words = [EXAMPLES / "search_page_pictures.py", mae, "--out", tmp_path / "out"]
+    done = warm.run(*words, what=warm.script)
+    assert done.returncode == 0, done.stderr
+    shown = {path.name for path in (EXAMPLES.parent / "docs" / "pictures").glob("search-*.png")}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == shown

@@ -60,7 +60,7 @@ def test_a_region_and_a_page(here: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "kakera: out/page.html: open it in a browser" in capsys.readouterr().err
     page = Path("out/page.html").read_text()
     assert page.count("<img") == 5
-    assert "Left out, because they have the content of the query: my pictures/bag/0.png." in page
+    assert "Left out, because it has the content of the query: my pictures/bag/0.png." in page
 
 
 def test_what_changed_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -318,7 +318,7 @@ def test_the_page_shows_each_match_with_its_map_and_a_player(ears: Path) -> None
     page = Path("page.html").read_text()
     assert page.count("<audio") == page.count("<img") == 4
     assert "http" not in re.sub(r"data:[^\"]*", "", page)
-    assert "Left out, because they have the content of the query: songs/low/3.wav." in page
+    assert "Left out, because it has the content of the query: songs/low/3.wav." in page
     Path(found.matches[0][1].file).unlink()
     found = search("i.npz", "songs/low/3.wav:0.1-0.4", top=3)
     assert write_search_page("page.html", found) == 3

@@ -43,7 +43,8 @@ pre { padding: .8rem 1rem; border: 1px solid var(--line); border-radius: .4rem; 
 .gallery + .gallery { margin-top: 1rem; }
 .gallery.sounds { grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); }
 .card { border: 1px solid var(--line); border-radius: .4rem; padding: .6rem; font-size: .9em; }
-.card img { display: block; width: 100%; height: 7.5rem; object-fit: contain; margin-bottom: .4rem; }
+.card img { display: block; width: 100%; height: 7.5rem; object-fit: contain; margin-bottom: .4rem;
+  background: none; }
 .card audio { width: 100%; height: 2.2rem; }
 .card p { margin: 0; } .card .note { overflow-wrap: anywhere; font-size: .85em; }
 svg.plot { width: 100%; max-width: 44rem; height: auto; display: block; font-size: 13px; }

@@ -33,9 +33,9 @@ def write_search_page(path: str | Path, found: SearchResult, *, device: str = "a
         for number, (name, matches) in enumerate(zip(found.queries, found.matches, strict=True)):
             parts.append(heading(name))
             same = found.left_out[number]
-            parts += [
-                note(f"Left out, because they have the content of the query: {', '.join(same)}.")
-            ] * bool(same)
+            they = "it has" if len(same) == 1 else "they have"
+            if same:
+                parts.append(note(f"Left out, because {they} the content of the query: {', '.join(same)}."))
             parts.append(_section(found, number, matches[:left], files))
             left -= len(matches[:left])
             if not left:
