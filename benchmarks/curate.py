@@ -193,10 +193,15 @@ def measure(encoder: str, folder: Path, seed: int = 0) -> list[tuple[str, ...]]:
     rows.append(("wrong labels", "recall", "precision"))
     for name, each in doubts.items():
         rows.append((name, f"{100 * recall(wrong, each):.0f} %", f"{100 * precision(wrong, each):.0f} %"))
-    odd = {names[row] for row in found.unusual_rows}
+    assert found.unusual is not None
     rows.append(("foreign pictures", "recall", "precision"))
-    share = f"{100 * recall(foreign, odd):.0f} %", f"{100 * precision(foreign, odd):.0f} %"
-    rows.append(("kakera curate", *share))
+    for name, listed in (
+        ("kakera curate", found.unusual_rows),
+        (f"kakera curate --unusual {FAULTS}", found.unusual.rows(FAULTS).tolist()),
+    ):
+        odd = {names[row] for row in listed}
+        share = f"{100 * recall(foreign, odd):.0f} %", f"{100 * precision(foreign, odd):.0f} %"
+        rows.append((name, *share))
     return rows
 
 

@@ -279,3 +279,12 @@ def test_mistakes_are_named(world: Path) -> None:
 
 def test_the_package_has_the_function() -> None:
     assert kakera.curate is curate
+
+
+def test_a_number_of_unusual_files_is_listed_also_below_the_limit() -> None:
+    found = curate("pictures", init_from="encoder", out="curated", unusual=7)
+    assert found.unusual is not None
+    assert [*found.unusual_rows] == np.argsort(-found.unusual.scores, kind="stable")[:7].tolist()
+    assert sum(row.kind == "unusual" for row in found.findings) == 7
+    few = curate("pictures", init_from="encoder", out="fewer")
+    assert all(found.unusual.scores[row] > found.unusual.limit for row in few.unusual_rows)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kakera.cli.arguments import WRITING, Arguments
+from kakera.cli.arguments import WRITING, Arguments, or_auto
 from kakera.cli.encoder_arguments import add_inputs, parse
 
 
@@ -46,7 +46,10 @@ def run(words: Sequence[str]) -> int:
         help="also find mirrored copies of pictures; the encoder reads each picture twice (default: True)",
     )
     search.add_argument(
-        "--unusual", type=int, metavar="N", help="number of unusual files to list at most (default: 50)"
+        "--unusual",
+        type=or_auto(int),
+        metavar="N|auto",
+        help="number of unusual files to list; auto: up to 50 that are above a limit (default: auto)",
     )
     add_inputs(parser)
     given = parse(parser, words, "a folder", "FOLDER")

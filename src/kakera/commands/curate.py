@@ -82,7 +82,7 @@ def curate(
     out: str | Path,
     pool: str = AUTO,
     mirrored: bool = True,
-    unusual: int = 50,
+    unusual: int | Auto = AUTO,
     apply: str | Path = "",
     relabel: bool = False,
     kind: Kind = "any",
@@ -93,10 +93,11 @@ def curate(
 
     `data` is as in `open_data`, `init_from` the encoder: a run, or weights of another library. `out` is the
     folder of `findings.csv` and `report.html`. `pool` chooses the tokens. `mirrored` also finds mirrored
-    copies of pictures, with a second pass of the encoder. `unusual` is the number of unusual files at most.
-    `apply` is a CSV table to write: without all copies but one of each group, readable by `finetune`;
-    `relabel` also replaces suspect labels of training files in it. No file of the data is changed. `kind`,
-    `workers` and `device` are as in `predict`. Tokens are read from the cache if it has them.
+    copies of pictures, with a second pass of the encoder. `unusual` is the number of unusual files to list;
+    by default up to 50 that are above a limit. `apply` is a CSV table to write: without all copies but one of
+    each group, readable by `finetune`; `relabel` also replaces suspect labels of training files in it. No
+    file of the data is changed. `kind`, `workers` and `device` are as in `predict`. Tokens are read from the
+    cache if it has them.
 
     Raises OptionError, DataError, RunError and StorageError.
 
@@ -115,7 +116,7 @@ def curate(
         [(3, 30)]
     """
     began, folder = time.monotonic(), require_folder(out)
-    if unusual < 0:
+    if unusual != AUTO and unusual < 0:
         raise OptionError("unusual", got=unusual, expected="0 or more", do="pass a larger number")
     if relabel and not str(apply):
         raise OptionError("relabel", got="no table", expected="--apply TABLE.csv", do="add it")
@@ -132,7 +133,7 @@ def curate(
     return result if table is None else _applied(result, table, relabel=relabel)
 
 
-def _curated(folder: Path, found: CurateTokens, most: int, began: float) -> Curation:
+def _curated(folder: Path, found: CurateTokens, most: int | Auto, began: float) -> Curation:
     setup, dataset, tokens = found.setup, found.setup.dataset, found.tokens
     small = small_pictures(dataset, setup.keys)
     copies = find_copies(setup.keys, tokens, small, mirrored=found.mirrored, kind=dataset.kind)

@@ -69,7 +69,7 @@ def other_sentences(found: Curation) -> list[str]:
     else:
         above = int((found.unusual.scores > found.unusual.limit).sum())
         shown = len(found.unusual_rows)
-        more = f", {shown:,} listed" if shown < above else ""
+        more = f", {shown:,} listed" if shown != above else ""
         lines.append(f"unusual files: {above:,}{more} (about 1 by chance, if distances are log-normal)")
     if found.coverage is not None:
         cover = found.coverage

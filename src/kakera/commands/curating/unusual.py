@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from kakera import seeding
 from kakera.formats.rejection import shrunk_covariance
+from kakera.option_fields import AUTO, Auto
 
 LEAST = 40  # files
 FOLDS, ROUNDS = 5, 10
 TRIMMED = 0.05  # share of the most distant files that the covariance leaves out
 MOST = 20_000  # files of which a covariance is computed
 EXPECTED = 1.0  # files that exceed the limit by chance
+SHOWN = 50  # files above the limit that are listed
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,10 +28,10 @@ class Unusual:
     """The logarithm of the distance (n,), in standard deviations from the median."""
     limit: float
 
-    def rows(self, most: int) -> NDArray[np.int64]:
-        """Return the rows above the limit, at most so many, the most unusual first."""
-        order = np.argsort(-self.scores, kind="stable")[:most]
-        return order[self.scores[order] > self.limit]
+    def rows(self, most: int | Auto = AUTO) -> NDArray[np.int64]:
+        """Return the most unusual rows first: so many, or with "auto" those above the limit, at most 50."""
+        order = np.argsort(-self.scores, kind="stable")
+        return order[:most] if most != AUTO else order[:SHOWN][self.scores[order[:SHOWN]] > self.limit]
 
 
 def find_unusual(tokens: NDArray[np.float32]) -> Unusual | None:
@@ -43,7 +45,7 @@ def find_unusual(tokens: NDArray[np.float32]) -> Unusual | None:
 
         >>> tokens = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
         >>> tokens[7] = 30
-        >>> find_unusual(tokens).rows(5).tolist()
+        >>> find_unusual(tokens).rows().tolist()
         [7]
     """
     count = len(tokens)
