@@ -73,8 +73,15 @@ def test_a_stopped_graph_leaves_an_index_that_is_searched_exactly(
         with pytest.raises(KeyboardInterrupt):
             build_index("pictures", init_from="encoder", out="index", graph=True)
     assert search("index", "pictures/bag/0.png").graph is None
-    assert build_index("pictures", init_from="encoder", out="index", graph=True).computed == 0
+    assert build_index("pictures", init_from="encoder", out="index").computed == 0
     assert search("index", "pictures/bag/0.png").graph is not None
+
+
+def test_more_matches_than_the_index_has_rows_are_all_rows(here: Path) -> None:
+    build_index("pictures", init_from="encoder", out="index", graph=True)
+    for exact in (False, True):
+        found = search("index", "pictures/bag/0.png", top=10**12, include_query=True, exact=exact)
+        assert len({match.file for match in found.matches[0]}) == len(found.matches[0]) == 80
 
 
 def test_the_command_states_the_recall(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -162,5 +162,5 @@ def _remarks(found: SearchResult, matches: Sequence[Match]) -> list[str]:
         some = ", ".join(files[:3]) + (f" and {len(files) - 3:,} more" if len(files) > 3 else "")
         lines.append(f"{some}: {state}; run kakera embed again")
     if found.graph is not None:
-        lines.append(found.graph.remark())
+        lines.append(found.graph.line())
     return lines + [str(error) for error in found.unreadable]

@@ -30,6 +30,7 @@ from kakera.retrieval.blocks import Blocks, block_of, read_blocks
 from kakera.retrieval.build_graphs import write_graphs
 from kakera.retrieval.files import read_file, write_file
 from kakera.retrieval.folder import (
+    GRAPH,
     INDEX,
     UNFINISHED,
     VECTORS,
@@ -37,7 +38,7 @@ from kakera.retrieval.folder import (
     read_rows,
     write_folder,
 )
-from kakera.retrieval.graph_search import GRAPH, GraphInfo
+from kakera.retrieval.graph_search import GraphInfo
 from kakera.retrieval.graphs import usearch
 from kakera.retrieval.index import ROWS, Index, IndexInfo
 from kakera.storage import storing
@@ -71,7 +72,7 @@ class BuiltIndex:
         vectors, files = "vector" + "s" * (self.vectors != 1), "file" + "s" * (self.files != 1)
         many = f"{self.vectors:,} {vectors} of {self.files:,} {files}, {self.computed:,} computed now"
         lines = [f"{self.path}: {many}" + (f": {'; '.join(self.changes)}" if self.changes else "")]
-        return lines if self.graph is None else [*lines, f"{self.path}: {self.graph.remark()}"]
+        return lines if self.graph is None else [*lines, f"{self.path}: {self.graph.line()}"]
 
 
 @memory_for("embed", "lower --workers, or embed parts of the data into several indexes")
@@ -149,7 +150,7 @@ def build_index(
         )
         rows = _rows(setup, blocks)
         if folder is not None:
-            write_folder(folder, setup.info, rows, blocks, setup.settings)
+            write_folder(folder, setup.info, rows, blocks, setup.settings, graph=graph)
         else:
             values = blocks.gather("vectors", rows["block"], rows["row"])
             write_file(path, Index(setup.info, {name: rows[name] for name in ROWS}, values))

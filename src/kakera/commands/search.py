@@ -129,7 +129,12 @@ def search(
     if len(lengths) and not 1 / LARGE < float(lengths.min()) <= float(lengths.max()) < LARGE:
         vectors, lengths = unit_length(vectors), None  # products with such numbers can overflow
     items, cosines, rows = nearest(
-        vectors, unit_length(opened.vectors), top, hidden=hidden, starts=starts, lengths=lengths
+        vectors,
+        unit_length(opened.vectors),
+        min(top, len(found)),
+        hidden=hidden,
+        starts=starts,
+        lengths=lengths,
     )
     files = MatchFiles(found)
     names = opened.dataset.pictures.names_between(0, len(opened.dataset))

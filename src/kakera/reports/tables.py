@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import io
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -23,12 +23,29 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
         >>> Path("results.csv").read_text().splitlines()
         ['seed,score', '0,0.500000']
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    for row in rows:
-        writer.writerow([f"{cell:.6f}" if isinstance(cell, float) else cell for cell in row])
-    write_atomically(path, text.getvalue().encode())
+    cells = ([f"{cell:.6f}" if isinstance(cell, float) else cell for cell in row] for row in rows)
+    write_atomically(path, csv_text(itertools.chain([header], cells)).encode())
+
+
+class _Lines(list[str]):
+    def write(self, line: str) -> int:
+        self.append(line.removesuffix("\r\n") + "\n")
+        return len(line)
+
+
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """Return rows as the text of a CSV file.
+
+    Lines end with LF, but the writer ends them with CR LF: it then also quotes a CR in the name of a file.
+
+    Example:
+
+        >>> csv_text([("a", "b\\rc")])
+        'a,"b\\rc"\\n'
+    """
+    lines = _Lines()
+    csv.writer(lines).writerows(rows)
+    return "".join(lines)
 
 
 def per_cent(value: Interval) -> str:

@@ -71,6 +71,23 @@ class Block:
         assert self.path is not None
         return read_arrays(self.path)[0]["vector"]
 
+    @property
+    def edges(self) -> NDArray[np.int64]:
+        """The first row of each file, and at the end the number of rows."""
+        changes = np.flatnonzero((self.key[1:] != self.key[:-1]).any(axis=1)) + 1
+        return np.concatenate([[0] * bool(len(self)), changes, [len(self)]]).astype(np.int64)
+
+    def pieces(self, most: int) -> NDArray[np.int64]:
+        """Return the edges of pieces of about `most` rows; all rows of a file are in one piece.
+
+        `Blocks` finds the rows of a file in one block only. A file with more rows makes a larger piece.
+        """
+        edges, found = self.edges, [0]
+        while found[-1] < len(self):
+            before, after = np.searchsorted(edges, [found[-1] + most, found[-1]], "right")
+            found.append(int(edges[max(before - 1, after)]))
+        return np.array(found, np.int64)
+
     def rows(self, first: int, last: int) -> Block:
         """Return some rows of a block in memory, without a copy."""
         assert self.values is not None
@@ -150,11 +167,7 @@ class Blocks:
         self._remember(len(self.blocks) - 1, block)
 
     def _remember(self, number: int, block: Block) -> None:
-        if not len(block):
-            return
-        changes = np.flatnonzero((block.key[1:] != block.key[:-1]).any(axis=1)) + 1
-        edges = [0, *changes.tolist(), len(block)]
-        for first, last in itertools.pairwise(edges):
+        for first, last in itertools.pairwise(block.edges.tolist()):
             self._places.setdefault(block.key[first].tobytes(), (number, first, last))
 
     def known(self, keys: Keys) -> NDArray[np.bool_]:

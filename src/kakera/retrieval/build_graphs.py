@@ -12,8 +12,8 @@ import numpy as np
 from kakera.errors import DataError
 from kakera.progress import Progress
 from kakera.retrieval.exact import unit_length
-from kakera.retrieval.folder import INDEX, SHIFT
-from kakera.retrieval.graph_search import GRAPH, TOP, GraphInfo, StoredVectors
+from kakera.retrieval.folder import GRAPH, INDEX, SHIFT
+from kakera.retrieval.graph_search import TOP, GraphInfo, StoredVectors
 from kakera.retrieval.graphs import GRAPHS, SMALL, SUFFIX, open_graph, write_graph
 from kakera.storage import storing, write_atomically
 
@@ -41,8 +41,8 @@ def write_graphs(folder: Path) -> GraphInfo:
         for number in missing:
             write_graph(folder, stored.names[number], np.array(stored.block(number)), progress.advance)
     with storing(folder):
-        for path in (*folder.glob(f"{GRAPHS}/*{SUFFIX}"), *folder.glob(f"{GRAPHS}/*.npz")):
-            if path.stem not in stored.names:
+        for path in folder.glob(f"{GRAPHS}/*"):  # also temporary files of a process that was killed
+            if path.suffix not in (SUFFIX, ".npz") or path.stem not in stored.names:
                 with suppress(FileNotFoundError):
                     path.unlink()
     found = _measured(stored)
@@ -53,7 +53,7 @@ def write_graphs(folder: Path) -> GraphInfo:
 
 def _measured(stored: StoredVectors) -> GraphInfo:
     """Return the smallest expansion with enough recall, and this recall, for some vectors of the index."""
-    sizes = [len(stored.block(number)) for number in range(len(stored.names))]
+    sizes = np.array([len(stored.block(number)) for number in range(len(stored.names))], np.int64)
     ends = np.cumsum(sizes)
     chosen = np.sort(np.random.default_rng(0).permutation(int(ends[-1]))[:SAMPLE])
     block = np.searchsorted(ends, chosen, side="right")
@@ -61,7 +61,7 @@ def _measured(stored: StoredVectors) -> GraphInfo:
     queries = unit_length(stored.gather(places))
     wide = TOP + 1  # the query itself is not a neighbour
     own, cosines = stored.exact(queries, wide)
-    others = own != places[:, None]
+    others = (own >= 0) & (own != places[:, None])
     lowest = np.array(
         [each[there][:TOP].min(initial=1.0) for each, there in zip(cosines, others, strict=True)]
     )
@@ -70,7 +70,8 @@ def _measured(stored: StoredVectors) -> GraphInfo:
     for expansion in EXPANSIONS:
         own, cosines = stored.approximate(queries, wide, expansion)
         right = (own >= 0) & (own != places[:, None]) & (cosines >= lowest[:, None] - 1e-6)
-        recall = float((np.minimum(right.sum(axis=1), wanted)).sum() / max(1, wanted.sum()))
+        every = int(wanted.sum())
+        recall = float(np.minimum(right.sum(axis=1), wanted).sum()) / every if every else 1.0
         found = GraphInfo(expansion, recall, len(places))
         if recall >= ENOUGH:
             break

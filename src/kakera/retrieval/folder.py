@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import secrets
 from collections.abc import Mapping, Sequence
@@ -19,18 +20,26 @@ from kakera.retrieval.index import ROWS, Index, IndexInfo, checked, damaged
 from kakera.storage import storing, whole_file, write_atomically
 
 INDEX, VECTORS = "index.json", "vectors"
+GRAPH = "graph"  # the entry of index.json; null while graphs are wanted but not yet written
 SHIFT = 40  # bits of a row number
 WASTE, MANY, LARGE = 0.5, 64, 1 << 28
 """Unused share of a block, and number of small blocks, above which they are merged; bytes of a full block."""
 
 
 def write_folder(
-    folder: Path, info: IndexInfo, rows: Mapping[str, NDArray[Any]], blocks: Blocks, settings: str
+    folder: Path,
+    info: IndexInfo,
+    rows: Mapping[str, NDArray[Any]],
+    blocks: Blocks,
+    settings: str,
+    *,
+    graph: bool = False,
 ) -> None:
     """Write an index into a folder. `rows` also has "block" and "row": the place of each vector in `blocks`.
 
     Blocks in memory are written first, then the table of rows, then `index.json`; so an interruption leaves
-    the old index. Blocks without use are deleted. Raises StorageError.
+    the old index. Blocks without use are deleted. With `graph`, `index.json` says that graphs are wanted, so
+    that the next command writes them if this one is stopped before. Raises StorageError.
 
     Example:
 
@@ -64,6 +73,7 @@ def write_folder(
     with whole_file(folder / table) as file:
         write_arrays(file, arrays, {"settings": settings})
     content = {**info.to_json(), "settings": settings, "rows": table, "blocks": [*names.values()]}
+    content |= {GRAPH: None} if graph else {}
     write_atomically(folder / INDEX, json.dumps(content, indent=1).encode() + b"\n")
     with storing(folder):
         _clean(folder, {table, *names.values()})
@@ -77,12 +87,21 @@ def _split(
     for number, block in enumerate(blocks.blocks):
         if block.values is None or block.size <= LARGE:
             continue
-        most = max(1, LARGE // max(1, block.values[:1].nbytes))
         here = place == number
-        place[here], row[here] = len(blocks.blocks) + len(parts) + row[here] // most, row[here] % most
-        for first in range(0, len(block), most):
-            parts.append(block.rows(first, first + most))
+        more, own, row[here] = _cut(block, block.values, row[here])
+        place[here] = len(blocks.blocks) + len(parts) + own
+        parts += more
     return (Blocks([*blocks.blocks, *parts]) if parts else blocks), place, row
+
+
+def _cut(
+    block: Block, values: NDArray[np.float32], row: NDArray[np.int64]
+) -> tuple[list[Block], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the full blocks of a block in memory, and the block and row there of each of its rows."""
+    cuts = block.pieces(max(1, LARGE // max(1, values[:1].nbytes)))
+    own = np.searchsorted(cuts, row, "right") - 1
+    parts = [block.rows(first, last) for first, last in itertools.pairwise(cuts.tolist())]
+    return parts, own, row - cuts[own]
 
 
 def _small_blocks(blocks: Blocks, place: NDArray[np.int64], row: NDArray[np.int64]) -> list[int]:
@@ -110,21 +129,20 @@ def _compact(
     places, where = np.unique((place << SHIFT | row)[here], return_inverse=True)
     pairs = places >> SHIFT, places & ((1 << SHIFT) - 1)
     values = blocks.gather("vectors", *pairs)
-    most = max(1, LARGE // max(1, values[:1].nbytes))
     fields = [blocks.gather(name, *pairs) for name in ("key", "start", "end", "columns")]
-    whole = Block(*fields, values=values)
-    parts = [whole.rows(first, first + most) for first in range(0, len(values), most)]
+    parts, own, rows = _cut(Block(*fields, values=values), values, where)
     place, row = place.copy(), row.copy()
-    place[here], row[here] = len(blocks.blocks) + where // most, where % most
+    place[here], row[here] = len(blocks.blocks) + own, rows
     return Blocks([*blocks.blocks, *parts]), place, row
 
 
 def _clean(folder: Path, used: set[str]) -> None:
     """Delete the files of the index that nothing refers to."""
-    for path in [*folder.glob("rows-*.npz"), *folder.glob(f"{VECTORS}/*.npz"), *folder.glob(".rows-*.npz.*")]:
-        if path.name not in used:
-            with suppress(FileNotFoundError):
-                path.unlink()
+    for pattern in ("rows-*.npz", f"{VECTORS}/*.npz", ".rows-*.npz.*", f".{INDEX}.*"):
+        for path in folder.glob(pattern):
+            if path.name not in used:
+                with suppress(FileNotFoundError):
+                    path.unlink()
 
 
 def read_info(folder: Path) -> tuple[IndexInfo, dict[str, Any]]:
@@ -182,12 +200,22 @@ def read_folder(folder: Path) -> Index:
                 found = np.zeros((len(arrays["row"]), *part.shape[1:]), np.float32)
             found[here] = part[arrays["row"][here]]
         except (DataError, KeyError, IndexError, ValueError) as error:
-            do = "run the same kakera embed command again, which computes its vectors again"
-            got = f"a missing or damaged file {path.name}"
-            raise DataError(str(folder), got=got, expected="a whole index", do=do) from error
+            raise damaged_block(folder, path.name) from error
     if found is None:
         raise damaged(str(folder), "it has no vectors")
     return checked(Index(info, {name: arrays[name] for name in ROWS}, found), str(folder))
+
+
+def damaged_block(folder: Path, name: str) -> DataError:
+    """Return the error for a block of an index that cannot be read.
+
+    Example:
+
+        >>> str(damaged_block(Path("index"), "0f.npz"))
+        'index: got a missing or damaged file 0f.npz, expected a whole index; run the same kakera embed ...'
+    """
+    do = "run the same kakera embed command again, which computes its vectors again"
+    return DataError(str(folder), got=f"a missing or damaged file {name}", expected="a whole index", do=do)
 
 
 def stored_blocks(folder: Path, settings: str) -> Blocks:

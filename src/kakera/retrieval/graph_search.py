@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kakera.errors import DataError
 from kakera.retrieval.exact import Vectors, nearest, unit_length
-from kakera.retrieval.folder import INDEX, SHIFT, VECTORS, read_info
+from kakera.retrieval.folder import GRAPH, INDEX, SHIFT, VECTORS, damaged_block, read_info
 from kakera.retrieval.graphs import SMALL, Graph, open_graph
 from kakera.retrieval.index import ROWS, Index, checked, damaged
 from kakera.retrieval.mapped import map_arrays
 
-GRAPH = "graph"  # the entry of index.json
+WIDEST = 1 << 16  # vectors that a search in a graph looks at, at most; a larger number is damage
 TOP = 10  # neighbours of a vector that the recall is measured with
 MARGIN = 4  # candidates of each match that are compared again by their stored vectors, and as many more
 MORE = 16
@@ -27,11 +28,11 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class GraphInfo:
-    """How well the graphs of an index find the nearest vectors.
+    """The recall of the graphs of an index.
 
     Example:
 
-        >>> GraphInfo(64, 0.991, 200).remark()
+        >>> GraphInfo(64, 0.991, 200).line()
         'approximate: the graph of the index finds 99.1 % of the 10 nearest, ...; --exact finds all'
     """
 
@@ -42,7 +43,7 @@ class GraphInfo:
     queries: int
     """The number of vectors of the index that the recall was measured with."""
 
-    def remark(self) -> str:
+    def line(self) -> str:
         """Return the recall in one line."""
         share = f"{100 * self.recall:.1f} % of the {TOP} nearest"
         measured = f"measured with {self.queries} of its vectors"
@@ -56,7 +57,7 @@ class StoredVectors:
 
         >>> from kakera.retrieval.blocks import Block, Blocks
         >>> from kakera.retrieval.folder import write_folder
-        >>> from kakera.retrieval.index import empty_rows
+        >>> from kakera.retrieval.index import IndexInfo, empty_rows
         >>> inputs = {"channels": 1, "height": 8, "width": 8, "mean": [0.5], "std": [0.5]}
         >>> info = IndexInfo("0f", "runs/mae", "a", "/", "pictures", "class", False, inputs, (4, 4))
         >>> rows = empty_rows(2) | {"block": np.zeros(2, np.int64), "row": np.arange(2)}
@@ -80,7 +81,11 @@ class StoredVectors:
 
     def block(self, number: int) -> Vectors:
         """Return the vectors of a block, mapped. Raises DataError if it is missing or cut off."""
-        return map_arrays(self.folder / VECTORS / f"{self.names[number]}.npz", ["vector"])["vector"]
+        name = f"{self.names[number]}.npz"
+        try:
+            return map_arrays(self.folder / VECTORS / name, ["vector"])["vector"]
+        except DataError as error:
+            raise damaged_block(self.folder, name) from error
 
     def graph(self, number: int) -> Graph:
         """Return the graph of a block. Raises DataError, and MissingExtraError without usearch."""
@@ -131,10 +136,13 @@ class StoredVectors:
     def gather(self, places: Places) -> Vectors:
         """Return the vectors (n, d) at these places. Raises DataError if a block is damaged."""
         blocks, rows = places >> SHIFT, places & ((1 << SHIFT) - 1)
+        if len(places) and not 0 <= int(blocks.min()) <= int(blocks.max()) < len(self.names):
+            raise damaged(str(self.folder), "its table of rows does not fit")
         found: Vectors | None = None
         for number in np.unique(blocks).tolist():
             values, here = self.block(number), np.flatnonzero(blocks == number)
-            if int(rows[here].max()) >= len(values):
+            width = values.shape[1:] if found is None else found.shape[1:]
+            if int(rows[here].max()) >= len(values) or values.shape[1:] != width:
                 raise damaged(str(self.folder), "its table of rows does not fit")
             if found is None:
                 found = np.zeros((len(places), values.shape[1]), np.float32)
@@ -149,8 +157,11 @@ class StoredVectors:
         found = graph_info(self.content)
         assert found is not None
         arrays = map_arrays(self.table, [*ROWS, "block", "row"])
+        if len({len(values) for values in arrays.values()}) > 1:
+            raise damaged(str(self.folder), "its table of rows does not fit")
         same, most = _rows_of_contents(arrays["content"], contents)
-        places, _ = self.approximate(unit_length(queries), count + most + MORE, found.expansion)
+        count = min(count + most + MORE, len(arrays["row"]))
+        places, _ = self.approximate(unit_length(queries), count, found.expansion)
         wanted = np.unique(places[places >= 0])
         picked = [same]
         for first in range(0, len(arrays["row"]), CHUNK):
@@ -160,7 +171,16 @@ class StoredVectors:
         rows = np.unique(np.concatenate(picked))
         place = arrays["block"][rows].astype(np.int64) << SHIFT | arrays["row"][rows]
         chosen = {name: np.array(arrays[name][rows]) for name in ROWS}
+        if not all(_is_text(chosen[name]) for name in ("file", "part", "label")):
+            raise damaged(str(self.folder), "its table of rows has other bytes than text")
         return checked(Index(self.info, chosen, self.gather(place)), str(self.folder))
+
+
+def _is_text(values: NDArray[Any]) -> bool:
+    """Return whether all values (n,) are text: the checksums of a mapped table are not compared."""
+    if values.dtype.kind != "U" or not values.dtype.isnative:
+        return False
+    return not values.size or int(values.view(np.uint32).max(initial=0)) < 0x110000
 
 
 def _rows_of_contents(stored: NDArray[np.uint8], contents: NDArray[np.uint8]) -> tuple[Places, int]:
@@ -201,6 +221,7 @@ def graph_info(content: Mapping[str, Any]) -> GraphInfo | None:
     """
     try:
         found = content[GRAPH]
-        return GraphInfo(int(found["expansion"]), float(found["recall"]), int(found["queries"]))
-    except (KeyError, TypeError, ValueError):
+        about = GraphInfo(int(found["expansion"]), float(found["recall"]), int(found["queries"]))
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
+    return about if 1 <= about.expansion <= WIDEST and 0 <= about.recall <= 1 else None

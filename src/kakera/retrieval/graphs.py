@@ -125,8 +125,10 @@ def write_graph(folder: Path, name: str, vectors: Vectors, advance: Any = None) 
     copies = copies[np.argsort(kept[copies], kind="stable")]
     description = {"size": len(content), "vectors": len(rows), "width": small.shape[1]}
     pieces = [content[place : place + SAMPLE] for place in _places(len(content))]
-    with whole_file(folder / GRAPHS / f"{name}{SUFFIX}") as file:
+    path = folder / GRAPHS / f"{name}{SUFFIX}"
+    with whole_file(path) as file:
         file.write(content)
+    description["changed"] = path.stat().st_mtime_ns
     with whole_file(folder / GRAPHS / f"{name}.npz") as file:
         arrays = {"kept": kept[copies].astype(np.int64), "copies": copies.astype(np.int64)}
         write_arrays(file, arrays, {**description, "crc": _checksum(pieces), "whole": zlib.crc32(content)})
@@ -135,14 +137,18 @@ def write_graph(folder: Path, name: str, vectors: Vectors, advance: Any = None) 
 def open_graph(folder: Path, name: str, *, whole: bool = False) -> Graph:
     """Open the graph of a block, mapped into memory. Raises DataError if it is missing or damaged.
 
-    Its size and the checksum of some of its pieces are compared; with `whole` that of all bytes. See `Graph`.
+    Its size and the checksum of some of its pieces are compared. That of all bytes is compared with `whole`,
+    and if the file was changed or copied since it was written: usearch ends the process (signal 11) when it
+    searches in a damaged graph. See `Graph`.
     """
     path = folder / GRAPHS / f"{name}{SUFFIX}"
     library = usearch()
     try:
         arrays, described = read_arrays(path.with_suffix(".npz"))
         kept, copies = arrays["kept"], arrays["copies"]
-        if path.stat().st_size != described["size"] or kept.shape != copies.shape:
+        there = path.stat()
+        whole = whole or there.st_mtime_ns != described["changed"]
+        if there.st_size != described["size"] or kept.shape != copies.shape:
             raise damaged(str(path), "its size is not that of its description")
         with path.open("rb") as file:
             pieces = list[bytes]()

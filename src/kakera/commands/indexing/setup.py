@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +27,10 @@ from kakera.option_fields import AUTO
 from kakera.retrieval.files import NPZ, PARQUET, require_parquet
 from kakera.retrieval.index import PATCHES, IndexInfo
 
-KNOWN = {"index.json", "vectors", ".lock"}  # in the folder of an unfinished index
+KNOWN = re.compile(
+    r"\.lock|vectors|graphs|\.index\.json\.\w+|(vectors/\.?|\.?rows-)[0-9a-f]{16}\.npz(\.\w+)?", re.ASCII
+)
+"""The content of the folder of an unfinished index, also after a kill."""
 POOLS = ("class", "mean", "class and mean", "normed mean", "attention")
 
 
@@ -151,12 +155,16 @@ def check_out(out: str | Path) -> Path:
         raise OptionError("out", got=f"{out}, a folder", expected="a file", do="choose another name")
     if path.is_file() and suffix not in (NPZ, *PARQUET):
         raise OptionError("out", got=f"{out}, a file", expected="a folder", do="choose another name")
-    if path.is_dir() and not (
-        {each.name for each in path.iterdir()} <= KNOWN or (path / "index.json").exists()
-    ):
+    if path.is_dir() and not (path / "index.json").exists() and not _is_unfinished(path):
         got, expected = f"{out}, a folder with other files", "an index, or a new folder"
         raise OptionError("out", got=got, expected=expected, do="choose another folder")
     return path
+
+
+def _is_unfinished(folder: Path) -> bool:
+    """Return whether a folder has only what a stopped command leaves, so that it may be deleted."""
+    names = [each.relative_to(folder).as_posix() for each in (*folder.glob("*"), *folder.glob("vectors/*"))]
+    return all(KNOWN.fullmatch(name) for name in names) and ("vectors" in names or set(names) <= {".lock"})
 
 
 def labels_of(dataset: Dataset) -> list[str]:

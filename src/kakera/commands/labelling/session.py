@@ -163,7 +163,8 @@ class Labelling:
         label = require_label(label) if label else ""
         with self._lock:
             self._queries.seen(session)
-            person, said, after = " ".join(person.split())[:MOST], list[str](), dict[int, Entry]()
+            person = "".join(filter(str.isprintable, " ".join(person.split())))[:MOST]
+            said, after = list[str](), dict[int, Entry]()
             for row in dict.fromkeys(rows):
                 before = self._entries.get(self._require(row))
                 after[row] = self._entry(row, label, session, person, before)
@@ -205,9 +206,9 @@ class Labelling:
             self._store(left)
             changes.pop()
             rows = [row for row, _ in change.before]
-            self._queries.give(
-                session, [query_of(row, SELECTED, head) for row, entry in change.before if entry is None]
-            )
+            drawn = {row: entry.drawn for row, entry in change.after}
+            again = [query_of(row, drawn[row], head) for row, entry in change.before if entry is None]
+            self._queries.give(session, again)
             return rows
 
     def _require(self, row: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import glob
 import io
+import itertools
 import os
 import time
 import unicodedata
@@ -17,6 +18,7 @@ from typing import TypeAlias
 from kakera.data.audio.decode import WHOLE
 from kakera.data.dataset import Dataset
 from kakera.errors import DataError, OptionError, StorageError, printable
+from kakera.reports.tables import csv_text
 from kakera.storage import storing, write_atomically
 
 OWN = ("file", "label", "part", "drawn", "predicted", "person", "time", "earlier")
@@ -101,7 +103,8 @@ class LabelTable:
         with storing(self.path):
             content = self.path.read_bytes()
         try:
-            header, *rows = csv.reader(io.StringIO(content.decode("utf-8"), newline=""), strict=True)
+            text = io.StringIO(content.decode("utf-8-sig"), newline="")  # spreadsheets write the mark
+            header, *rows = [cells for cells in csv.reader(text, strict=True) if cells]
         except (UnicodeDecodeError, csv.Error, ValueError):
             header, rows = [], []
         if tuple(header) not in (OWN, (*OWN, *SPAN)) or any(len(row) != len(header) for row in rows):
@@ -118,7 +121,7 @@ class LabelTable:
                 do = "delete one of them"
                 raise OptionError("out", got=f"{cells[0]} twice in {self.path}", expected="one row", do=do)
             else:
-                found[row] = Entry(*cells[1 : len(OWN)])
+                found[row] = replace(Entry(*cells[1 : len(OWN)]), label=self._label(*cells[:2]))
         if self.foreign and any(len(cells) > len(OWN) for cells in self.foreign):
             self.header = (*OWN, *SPAN)
         return found
@@ -131,12 +134,18 @@ class LabelTable:
         if self._stamp() != self._state:
             got, do = "a table that another program has changed", "start kakera label again; nothing is lost"
             raise StorageError(str(self.path), got=got, expected="the table as it was written", do=do)
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(self.header)
-        writer.writerows(self._cells(entries))
-        write_atomically(self.path, text.getvalue().encode())
+        text = csv_text(itertools.chain([self.header], self._cells(entries)))
+        write_atomically(self.path, text.encode())
         self._state = self._stamp()
+
+    def _label(self, file: str, label: str) -> str:
+        """Return the label of a row that was read. Raises OptionError if no click can have written it."""
+        try:
+            return require_label(label) if label else ""
+        except OptionError as error:
+            got, do = f"{label[:MOST]!r} as label of {file} in {self.path}", "correct the table"
+            expected = f'one class of 1 to {MOST} printable letters, without "{MARK}"'
+            raise OptionError("out", got=got, expected=expected, do=do) from error
 
     def _cells(self, entries: Mapping[int, Entry]) -> Iterable[Sequence[str]]:
         width = len(self.header)
