@@ -78,14 +78,17 @@ class StoredVectors:
         except (KeyError, TypeError) as error:
             raise damaged(str(folder), f"{INDEX} cannot be read") from error
         self._graphs: dict[int, Graph] = {}
+        self._blocks: dict[int, Vectors] = {}
 
     def block(self, number: int) -> Vectors:
         """Return the vectors of a block, mapped. Raises DataError if it is missing or cut off."""
         name = f"{self.names[number]}.npz"
-        try:
-            return map_arrays(self.folder / VECTORS / name, ["vector"])["vector"]
-        except DataError as error:
-            raise damaged_block(self.folder, name) from error
+        if number not in self._blocks:
+            try:
+                self._blocks[number] = map_arrays(self.folder / VECTORS / name, ["vector"])["vector"]
+            except DataError as error:
+                raise damaged_block(self.folder, name) from error
+        return self._blocks[number]
 
     def graph(self, number: int) -> Graph:
         """Return the graph of a block. Raises DataError, and MissingExtraError without usearch."""
