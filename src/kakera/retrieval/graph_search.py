@@ -185,7 +185,7 @@ class StoredVectors:
         used, total = np.zeros(begins[-1], bool), int(begins[-1])
         for first in range(0, len(row), CHUNK):
             number, own = (each[first : first + CHUNK].astype(np.int64) for each in (block, row))
-            inside = 0 <= number.min() and number.max() < len(self.names) and own.min() >= 0
+            inside = number.min() >= 0 and number.max() < len(self.names) and own.min() >= 0
             if not inside or (own >= np.diff(begins)[number]).any():
                 raise damaged(str(self.folder), "its table of rows does not fit")
             used[begins[number] + own] = True
