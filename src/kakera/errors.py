@@ -66,7 +66,8 @@ class KakeraError(Exception):
     """The exit code of a command that ends with this error."""
 
     def __init__(self, subject: object, *, got: object = None, expected: object = None, do: str = "") -> None:
-        super().__init__(subject if got is None else sentence(subject, got=got, expected=expected, do=do))
+        whole = got is None and not do  # else None is the wrong value itself
+        super().__init__(subject if whole else sentence(subject, got=got, expected=expected, do=do))
 
 
 class InputError(KakeraError, ValueError):

@@ -15,6 +15,7 @@ from kakera.formats.bundle import Pretrained
 from kakera.inputs import InputSpec
 from kakera.model.vit import ViT
 from kakera.retrieval import build_graphs, graph_search
+from kakera.retrieval.graph_search import StoredVectors
 from tests.small import folder
 
 pytest.importorskip("usearch", reason="usearch is not installed: pip install usearch")
@@ -75,6 +76,20 @@ def test_a_stopped_graph_leaves_an_index_that_is_searched_exactly(
     assert search("index", "pictures/bag/0.png").graph is None
     assert build_index("pictures", init_from="encoder", out="index").computed == 0
     assert search("index", "pictures/bag/0.png").graph is not None
+
+
+def test_dropped_files_near_the_query_take_no_place_among_the_matches(here: Path) -> None:
+    """Their vectors stay in their block until half of it is unused, so the graph still finds them."""
+    build_index("pictures", init_from="encoder", out="index", graph=True)
+    query = "pictures/bag/0.png"
+    near = [match.file for match in search("index", query, top=38, exact=True).matches[0]]
+    for name in near:
+        Path(name).unlink()
+    build_index("pictures", init_from="encoder", out="index")
+    found, exact = (search("index", query, top=2, exact=exact).matches[0] for exact in (False, True))
+    assert len(StoredVectors(Path("index")).block(0)) == 80
+    assert [match.file for match in found] == [match.file for match in exact]
+    assert len(found) == 2
 
 
 def test_more_matches_than_the_index_has_rows_are_all_rows(here: Path) -> None:

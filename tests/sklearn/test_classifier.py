@@ -123,3 +123,18 @@ def test_wrong_labels_and_parameters_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         KakeraClassifier(start, **options).fit(files[0], labels)
+
+
+def test_the_seeds_of_a_grid_may_be_numbers_of_numpy(start: str) -> None:
+    stack, labels, train = demo()
+    grid = {"random_state": np.arange(2), "workers": np.zeros(1, int)}
+    search = GridSearchCV(KakeraClassifier(start, head="prototype", pool="mean"), grid, cv=2)
+    assert search.fit(stack[:train], labels[:train]).best_score_ > 0.2
+
+
+@pytest.mark.parametrize("name", ["pool", "head", "random_state", "workers"])
+def test_a_parameter_of_none_is_named_with_its_alternatives(name: str, start: str) -> None:
+    stack, labels, train = demo()
+    estimator = KakeraClassifier(start, cache=False).set_params(**{name: None})
+    with pytest.raises(ValueError, match=rf"^{name}: got None, expected .*; \w+"):
+        estimator.fit(stack[:train], labels[:train])

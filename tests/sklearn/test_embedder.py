@@ -1,3 +1,4 @@
+import io
 import pickle
 import shutil
 from pathlib import Path
@@ -24,6 +25,7 @@ from kakera.sklearn import Embedder
 from kakera.sound.spec import SoundSpec
 from tests.data.recordings import record
 from tests.sklearn.rows import RowEmbedder
+from tests.small import pictures
 from tests.training.songs import tone
 
 Files = tuple[list[str], list[str]]
@@ -207,3 +209,16 @@ def test_wrong_parameters_are_refused_in_one_line(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         Embedder(**{"init_from": start, **options}).fit_transform(files[0])
+
+
+def test_open_files_are_read_by_fit_and_again_by_transform(start: str, tmp_path: Path) -> None:
+    values = pictures(2, 0).pictures.read(0)[..., 0]
+    path = tmp_path / "a.png"
+    Image.fromarray(values).save(path)
+    memory = io.BytesIO(b"head" + path.read_bytes())
+    memory.seek(4)
+    with path.open("rb") as file:
+        found = Embedder(start, cache=False).fit_transform([file, memory, path])
+    np.testing.assert_array_equal(found[0], found[2])
+    np.testing.assert_array_equal(found[1], found[2])
+    assert memory.tell() == 4

@@ -164,8 +164,7 @@ class StoredVectors:
             raise damaged(str(self.folder), "its table of rows does not fit")
         same, most = _rows_of_contents(arrays["content"], contents)
         count = min(count + most + MORE, len(arrays["row"]))
-        places, _ = self.approximate(unit_length(queries), count, found.expansion)
-        wanted = np.unique(places[places >= 0])
+        wanted = self._used(unit_length(queries), count, found.expansion, arrays["block"], arrays["row"])
         picked = [same]
         for first in range(0, len(arrays["row"]), CHUNK):
             part = slice(first, first + CHUNK)
@@ -177,6 +176,31 @@ class StoredVectors:
         if not all(_is_text(chosen[name]) for name in ("file", "part", "label")):
             raise damaged(str(self.folder), "its table of rows has other bytes than text")
         return checked(Index(self.info, chosen, self.gather(place)), str(self.folder))
+
+    def _used(
+        self, queries: Vectors, count: int, expansion: int, block: NDArray[Any], row: NDArray[Any]
+    ) -> Places:
+        """Return the places of `count` near vectors of each query that the table (n,) uses.
+
+        Blocks also have vectors of files that were dropped. Where these are near a query, more are searched.
+        """
+        begins = np.cumsum([0, *(len(self.block(number)) for number in range(len(self.names)))])
+        used, total = np.zeros(begins[-1], bool), int(begins[-1])
+        for first in range(0, len(row), CHUNK):
+            number, own = (each[first : first + CHUNK].astype(np.int64) for each in (block, row))
+            inside = number.min() >= 0 and number.max() < len(self.names) and own.min() >= 0
+            if not inside or (own >= np.diff(begins)[number]).any():
+                raise damaged(str(self.folder), "its table of rows does not fit")
+            used[begins[number] + own] = True
+        wanted = min(count, int(used.sum()))
+        while True:
+            places, _ = self.approximate(queries, count, expansion)
+            there = places >= 0
+            found = places[there]
+            there[there] = used[begins[found >> SHIFT] + (found & ((1 << SHIFT) - 1))]
+            if count >= total or (there.sum(axis=1) >= wanted).all():
+                return np.unique(places[there])
+            count = min(2 * count, total)
 
 
 def _is_text(values: NDArray[Any]) -> bool:

@@ -20,6 +20,17 @@ from kakera.sklearn.encoders import SharedEncoder, shared_encoder
 from kakera.sklearn.samples import Samples, samples_of
 
 
+def plain_number(value: Any) -> Any:
+    """Return a whole number of NumPy, such as one of a parameter grid, as int; another value as it is.
+
+    Example:
+
+        >>> plain_number(np.int64(3)), plain_number("auto")
+        (3, 'auto')
+    """
+    return int(value) if isinstance(value, np.integer) else value
+
+
 class EncoderEstimator(BaseEstimator):
     """An estimator with a frozen encoder. A pickle has the name of the encoder, not its weights.
 
@@ -55,7 +66,8 @@ class EncoderEstimator(BaseEstimator):
     def _tokens(
         self, encoder: SharedEncoder, dataset: Dataset, pools: Sequence[PoolName]
     ) -> dict[PoolName, NDArray[np.float32]]:
-        return encoder.tokens(dataset, pools, cache=self.cache, device=self.device, workers=self.workers)
+        workers = plain_number(self.workers)
+        return encoder.tokens(dataset, pools, cache=self.cache, device=self.device, workers=workers)
 
     def _tokens_of(self, X: Samples, pool: PoolName) -> NDArray[np.float32]:  # noqa: N803
         """Return tokens (n, d) of samples for a fitted estimator. Raises RunError for other weights."""

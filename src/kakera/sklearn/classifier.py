@@ -18,7 +18,7 @@ from kakera.commands.fitting.head import AUTOMATIC, best_head
 from kakera.errors import DataError, OptionError
 from kakera.formats.tokens.store import PoolName
 from kakera.option_fields import AUTO, Auto, Bounds, check_number
-from kakera.sklearn.base import EncoderEstimator
+from kakera.sklearn.base import EncoderEstimator, plain_number
 from kakera.sklearn.encoders import SharedEncoder
 from kakera.sklearn.samples import Samples
 from kakera.training.heads.fits import HeadKind
@@ -94,7 +94,8 @@ class KakeraClassifier(ClassifierMixin, EncoderEstimator):
         if labels.dtype.kind == "f":
             assert_all_finite(labels, input_name="y")
         check_classification_targets(labels)
-        check_number("random_state", self.random_state, int, Bounds(0))
+        seed = plain_number(self.random_state)
+        check_number("random_state", seed, int, Bounds(0))
         kinds = self._kinds()
         encoder, dataset = self._opened(X)
         check_consistent_length(dataset.split, labels)
@@ -105,7 +106,7 @@ class KakeraClassifier(ClassifierMixin, EncoderEstimator):
         names = tuple(map(str, self.classes_))
         train = replace(dataset, labels=codes.astype(np.int64), classes=names)
         tokens = self._tokens(encoder, train, self._pools(encoder))
-        found = best_head(train, cast("Any", tokens), codes.astype(np.int64), kinds, self.random_state)
+        found = best_head(train, cast("Any", tokens), codes.astype(np.int64), kinds, seed)
         self.head_, self.pool_ = found.kind, cast("PoolName", found.pool)
         self.coef_, self.intercept_ = found.head.weights.T, found.head.bias
         self.temperature_, self.tried_ = found.temperature, found.tried

@@ -162,7 +162,10 @@ def _in_order(value: Any) -> tuple[NDArray[Any], int]:
 
 def _content(file: Any) -> Content:
     name = getattr(file, "name", "")
+    again = file.tell() if hasattr(file, "seekable") and file.seekable() else None
     content = file.read()
+    if again is not None:
+        file.seek(again)  # a second call, such as transform after fit, reads the same
     if not isinstance(content, bytes):
         got, expected = "a file opened in text mode", "a file opened in binary mode"
         raise DataError(str(name) or "file", got=got, expected=expected, do='open the file with "rb"')
