@@ -381,6 +381,7 @@ def test_similarity_of_raw_pixels_and_of_learned_tokens(
     page.choose("near", choice)
     page.hover(page.canvas("picture"), 18, FINE)
     wanted = explain.similarity_map(oracle.seen("mae"), 18, layer)
+    page.click(page.control("beneath"))
     assert_drawn(page.pixels(page.canvas("similarity"), FINE), colour.signed(wanted))
     page.hover(page.canvas("similarity"), 2, FINE)
     said = float(page.part("similarity", "here").removeprefix("here ").replace("−", "-"))
@@ -673,8 +674,8 @@ def test_text_stands_out_from_its_ground(theme: str) -> None:
 def test_the_page_has_the_librarys_colours() -> None:
     source = (STATIC / "colour.js").read_text()
     for name, stops in (("RISING", colour._RISING), ("SIGNED", colour._SIGNED)):
-        (found,) = re.findall(rf"const {name} = (\[\[.*?\]\]);", source)
-        assert json.loads(found) == [list(stop) for stop in stops]
+        (found,) = re.findall(rf"^const {name} = (\[.*?),\n\];", source, re.MULTILINE | re.DOTALL)
+        assert json.loads(f"{found}]") == [list(stop) for stop in stops]
 
 
 def test_the_pages_scales_run_through_the_same_colours(page: Page) -> None:

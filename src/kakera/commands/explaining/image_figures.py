@@ -77,7 +77,7 @@ def image_figures(subject: FigureInput, hidden: NDArray[np.bool_]) -> Iterator[F
     yield Figure(
         "similarity",
         f"Patches similar to patch {token}",
-        "Cosine similarity with the framed patch: brown is similar, white is unrelated, blue is opposite. "
+        "Cosine similarity with the framed patch: light is similar, grey is unrelated, dark blue is opposite. "
         "The raw map compares pixel values. Layer 0 adds the position embeddings. Deeper layers compare the "
         "tokens of the model.",
         plots.similarity(seen, token),

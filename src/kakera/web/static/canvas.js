@@ -19,21 +19,37 @@ export function prepare(canvas, model) {
   return context;
 }
 
+/** Puts a second canvas over a drawing, for frames: the drawing itself keeps the colours of its scale. */
+export function layered(canvas) {
+  const layers = document.createElement("div");
+  const marks = document.createElement("canvas");
+  layers.className = "layers";
+  marks.className = "marks";
+  marks.setAttribute("aria-hidden", "true");
+  canvas.replaceWith(layers);
+  layers.append(canvas, marks);
+}
+
+/** The empty canvas over a drawing. */
+export function marksOn(canvas, model) {
+  const context = prepare(canvas.nextElementSibling, model);
+  context.clearRect(0, 0, context.canvas.width, context.canvas.height);
+  return context;
+}
+
 /** Fills a canvas with a picture of fewer pixels. */
-export function fill(context, source, opacity = 1) {
-  context.globalAlpha = opacity;
+export function fill(context, source) {
   context.drawImage(source, 0, 0, context.canvas.width, context.canvas.height);
-  context.globalAlpha = 1;
 }
 
 const scratch = document.createElement("canvas");
 
-/** Fills a canvas with one square for each value. @param {ImageData} pixels */
-export function fillValues(context, pixels, opacity = 1) {
+/** Fills a canvas with an image of fewer pixels. @param {ImageData} pixels */
+export function fillPixels(context, pixels) {
   scratch.width = pixels.width;
   scratch.height = pixels.height;
   scratch.getContext("2d").putImageData(pixels, 0, 0);
-  fill(context, scratch, opacity);
+  fill(context, scratch);
 }
 
 const box = ({ width, height }, { rows, cols }, patch) => [
@@ -104,6 +120,8 @@ export function save(canvases, name) {
   let x = 0;
   for (const canvas of canvases) {
     whole.getContext("2d").drawImage(canvas, x, 0);
+    const marks = canvas.nextElementSibling;
+    if (marks?.width === canvas.width) whole.getContext("2d").drawImage(marks, x, 0);
     x += canvas.width + gap;
   }
   whole.toBlob((blob) => {

@@ -1,10 +1,10 @@
 // Maps with one value for each patch: attention, similarity, relevance.
 import { getJson, pack } from "./api.js";
-import { fill, fillValues, prepare } from "./canvas.js";
-import { figure, image, largest, scales } from "./colour.js";
+import { fillPixels, prepare } from "./canvas.js";
+import { figure, image, largest, over, scales } from "./colour.js";
 import { patchAt } from "./grid.js";
 import { Panel } from "./panel.js";
-import { frames, pictureFor } from "./picture.js";
+import { frames, greyOf } from "./picture.js";
 import { cursor, pointable } from "./pointing.js";
 import { change, layerOf, memory, refresh, shown, stamp, state } from "./state.js";
 
@@ -28,12 +28,9 @@ class MapPanel extends Panel {
 
   /** @param {ArrayLike<number>} values @param {boolean} followed true if the map belongs to the selected patch */
   drawMap(model, key, values, scale, followed) {
-    const beneath = scale === scales.rising && state.beneath && pictureFor(model).value;
     const most = largest(values);
-    const context = prepare(this.canvas, model);
-    if (beneath) fill(context, beneath.grey);
-    fillValues(context, image(values, model, scale, most), beneath ? 0.65 : 1);
-    frames(context, model, followed);
+    fillPixels(prepare(this.canvas, model), over(values, model, scale, most, state.beneath ? greyOf(model) : null));
+    frames(this.canvas, model, followed);
     this.show("ready", key);
     this.scale(scale, most);
     this.point(this.view, values[patchAt(model, cursor()) - 1]);

@@ -18,7 +18,7 @@ export class PredictionsPanel extends Panel {
     this.list = document.createElement("ul");
     this.list.className = "bars";
     this.caption.after(this.list);
-    this.drawn = null;
+    this.listed = null;
   }
 
   draw(model) {
@@ -31,8 +31,8 @@ export class PredictionsPanel extends Panel {
     if (!this.has(entry, key)) return;
     this.title(model, [entry.value.multi_label ? "multi-label: more than one class is possible" : "",
       unlike(entry.value.typical)].filter(Boolean).join("; "));
-    if (this.drawn !== entry.value) this.fill(entry.value.probabilities.slice(0, MOST), entry.value.labels);
-    this.drawn = entry.value;
+    if (this.listed !== entry.value) this.fill(entry.value.probabilities.slice(0, MOST), entry.value.labels);
+    this.listed = entry.value;
     const chosen = state.target || entry.value.probabilities[0].name;
     for (const { firstElementChild: button } of this.list.children) {
       button.setAttribute("aria-pressed", String(button.dataset.name === chosen));

@@ -1,6 +1,6 @@
 // The reconstruction of hidden patches: visible patches, prediction, error.
-import { fill, fillValues, lines, prepare } from "./canvas.js";
-import { figure, image, largest, scales } from "./colour.js";
+import { fill, fillPixels, layered, lines, prepare } from "./canvas.js";
+import { figure, largest, over, scales } from "./colour.js";
 import { patchAt } from "./grid.js";
 import { Resynthesis } from "./hearing.js";
 import { painting, reconstruction } from "./masking.js";
@@ -23,7 +23,8 @@ export class ReconstructionPanel extends Panel {
       const box = document.createElement("div");
       const name = document.createElement("span");
       name.textContent = label;
-      box.append(name, canvas);
+      box.append(name, number ? canvas : this.canvas.parentElement);
+      if (number) layered(canvas);
       triple.append(box);
       return canvas;
     });
@@ -66,8 +67,8 @@ export class ReconstructionPanel extends Panel {
     fill(contexts[0], masked);
     lines(contexts[0], model);
     fill(contexts[1], prediction);
-    fillValues(contexts[2], image(errors, model, scales.rising, most));
-    for (const context of contexts) frames(context, model);
+    fillPixels(contexts[2], over(errors, model, scales.rising, most, null));
+    for (const canvas of this.canvases) frames(canvas, model);
     this.scale(scales.rising, most);
   }
 }
