@@ -207,7 +207,7 @@ def assert_reconstructs(page: Page, oracle: Oracle, hidden: NDArray[np.bool_]) -
     assert f" {hidden.sum()} of 49 patches hidden." in said
     share_of_range = float(re.search(r"Mean error (\S+) %", said)[1])
     assert share_of_range == pytest.approx(100 * wanted.mean_errors()[0], rel=0.006)
-    for number, drawing in enumerate((wanted.masked, wanted.prediction)):
+    for number, drawing in enumerate((wanted.prediction, wanted.masked)):
         found = page.pixels(page.canvas("reconstruction", number=number), SIZE)
         assert_drawn(found, drawing[0][..., 0], 1)
     errors = wanted.error[0].reshape(7, 4, 7, 4).mean(axis=(1, 3))
@@ -417,7 +417,7 @@ def test_a_stroke_that_starts_on_a_hidden_patch_shows_and_leaves_no_gaps(page: P
 def test_what_is_visible_stays_as_it_is(page: Page, oracle: Oracle) -> None:
     page.click(page.control("hide-mode"))
     page.stroke(page.canvas("picture"), [1, 49], FINE)
-    seen, guessed = (page.pixels(page.canvas("reconstruction", number=n), SIZE)[..., 0] for n in (0, 1))
+    guessed, seen = (page.pixels(page.canvas("reconstruction", number=n), SIZE)[..., 0] for n in (0, 1))
     visible = seen != 128
     assert 28 * 28 * 0.1 < visible.sum() < 28 * 28
     assert (guessed[visible] == oracle.picture(1)[visible]).all()
@@ -541,8 +541,9 @@ def test_two_models_follow_the_same_patch(page: Page, oracle: Oracle) -> None:
         wanted = oracle.attention(name, token=33)
         assert_drawn(page.pixels(page.canvas("attention", column), SIZE), oracle.over(wanted))
         assert page.part("attention", "caption", column).startswith(f"{name}: ")
-    left, right = (page.canvas("attention", column).rect for column in (1, 2))
-    assert left["x"] + left["width"] <= right["x"]
+    upper, lower = (page.canvas("attention", column).rect for column in (1, 2))
+    assert upper["x"] == lower["x"]
+    assert upper["y"] + upper["height"] <= lower["y"]
     page.choose("compare", "")
     assert page.find_all('[data-column="2"]') == []
 
@@ -562,16 +563,20 @@ def test_another_grid_follows_the_same_place_and_hides_the_same_patches(page: Pa
 
 def test_a_model_says_in_one_sentence_what_it_cannot_do(page: Page) -> None:
     page.choose("compare", "classifier")
-    assert page.part("predictions", "note").endswith("Predicts no classes.")
-    assert page.part("reconstruction", "note", 2).startswith("Encoder only, without a decoder")
+    assert page.control("absent").text == (
+        "mae has no classes: no predictions, no relevance. classifier has no decoder: no reconstruction."
+    )
     assert not page.canvas("reconstruction", 2).is_displayed()
+    assert not page.figure("predictions").is_displayed()
 
 
 def test_a_cnn_has_no_attention_and_says_so(page: Page) -> None:
     page.open("model=cnn")
-    for panel in ("attention", "similarity", "reconstruction", "relevance"):
-        assert page.part(panel, "note") == "CNN for 10 classes: no tokens, no attention."
-        assert not page.canvas(panel).is_displayed()
+    assert page.control("absent").text == (
+        "cnn has no tokens: no attention, no similarity, no reconstruction, no relevance."
+    )
+    headings = [heading.text for heading in page.find_all("h2") if heading.is_displayed()]
+    assert headings == ["Picture", "Predictions"]
     assert not page.control("layer").is_enabled()
     assert "layer" not in page.chosen
 
@@ -737,9 +742,15 @@ def test_taps_paint(phone: Page, oracle: Oracle) -> None:
 
 
 def test_on_a_phone_the_patches_to_paint_are_large_and_the_guess_is_in_sight(phone: Page) -> None:
-    seen, guessed = (phone.canvas("reconstruction", number=number).rect for number in (0, 1))
-    assert seen["width"] / FINE[1] > 44
-    assert guessed["y"] + guessed["height"] - seen["y"] < 844
+    painted, guessed = (phone.canvas(panel) for panel in ("picture", "reconstruction"))
+    assert painted.size["width"] / FINE[1] > 44
+    phone.run("arguments[0].scrollIntoView({ block: 'end' }); scrollBy(0, 60)", guessed)
+    upper, lower = (
+        phone.run("return arguments[0].getBoundingClientRect().toJSON()", e) for e in (painted, guessed)
+    )
+    assert (upper["top"], upper["bottom"]) == (0, pytest.approx(354, abs=1))
+    assert upper["bottom"] < lower["top"] + 40
+    assert lower["bottom"] < 844
 
 
 # what stays

@@ -1,4 +1,4 @@
-"""What the explorer's page draws and where: lightness of the maps, places of the tiles, words, hidden patches."""
+"""What the explorer draws and where: lightness of maps, places of tiles, words, hidden patches."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from PIL import Image
 from scipy.stats import spearmanr
 
 from kakera import explain
+from kakera.commands.explaining.image_figures import FigureInput, image_figures
 from kakera.formats.native import load_model, save_model
 from tests.explain.test_colour import lightness
 from tests.small import pictures
@@ -75,6 +76,21 @@ def numbers(mae: Path) -> explain.Activations:
     return explain.encode(saved.encoder, saved.inputs, torch.from_numpy(picture.copy())[None])
 
 
+def window(page: Page, width: int, height: int) -> None:
+    page.protocol(
+        "Emulation.setDeviceMetricsOverride",
+        width=width,
+        height=height,
+        deviceScaleFactor=1,
+        mobile=width < 500,
+    )
+
+
+def box(page: Page, panel: str, column: int = 1) -> dict[str, float]:
+    """Where the drawing of a panel is in the window: left, right, top, bottom, width, height."""
+    return page.run("return arguments[0].getBoundingClientRect().toJSON()", page.canvas(panel, column))
+
+
 # lightness
 
 
@@ -130,3 +146,96 @@ def test_frames_lie_above_the_drawing_and_are_saved_with_it(page: Page, tmp_path
     left, middle = 3 * 88 + 1, 3 * 88 + 44  # the black edge of the frame of patch 25
     assert saved[middle, left].tolist() == [0, 0, 0]
     assert page.pixels(page.canvas("similarity"), (616, 616))[middle, left].tolist() != [0, 0, 0]
+
+
+# places
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768)])
+@pytest.mark.parametrize(("model", "last"), [("mae", "reconstruction"), ("classifier", "relevance")])
+def test_four_equal_tiles_stand_in_one_row_above_the_fold(
+    page: Page, width: int, height: int, model: str, last: str
+) -> None:
+    window(page, width, height)
+    page.open(f"model={model}")
+    tiles = [box(page, panel) for panel in ("picture", "attention", "similarity", last)]
+    for tile in tiles:
+        for side in ("top", "bottom", "width", "height"):
+            assert tile[side] == pytest.approx(tiles[0][side], abs=0.5)
+        assert tile["width"] == pytest.approx(tile["height"], abs=0.5)
+    steps = np.diff([tile["left"] for tile in tiles])
+    assert (steps > tiles[0]["width"]).all()
+    assert np.ptp(steps) < 1
+    assert tiles[0]["width"] > 0.2 * width
+    assert tiles[0]["bottom"] < page.run(
+        "return document.querySelector('footer').getBoundingClientRect().top"
+    )
+    assert page.run("return document.documentElement.scrollWidth") <= width
+
+
+def test_on_a_tablet_four_equal_tiles_stand_two_by_two(page: Page) -> None:
+    window(page, 768, 1024)
+    page.open()
+    picture, attention, similarity, guess = (
+        box(page, panel) for panel in ("picture", "attention", "similarity", "reconstruction")
+    )
+    assert {round(tile["width"]) for tile in (picture, attention, similarity, guess)} == {
+        round(picture["height"])
+    }
+    assert (picture["top"], similarity["top"]) == (attention["top"], guess["top"])
+    assert (picture["left"], attention["left"]) == (similarity["left"], guess["left"])
+    assert picture["bottom"] < similarity["top"]
+
+
+def test_two_models_stand_one_below_the_other_in_equal_tiles(page: Page) -> None:
+    window(page, 1440, 900)
+    page.open("model=mae&compare=classifier")
+    views = ("picture", "attention", "similarity")
+    upper, lower = ([box(page, panel, column) for panel in views] for column in (1, 2))
+    for above, below in zip(upper, lower, strict=True):
+        assert above["left"] == below["left"]
+        assert (above["top"], below["top"]) == (upper[0]["top"], lower[0]["top"])
+        assert above["width"] == below["width"]
+        assert above["bottom"] < below["top"]
+
+
+@pytest.mark.parametrize("panel", ["attention", "similarity", "reconstruction"])
+def test_on_a_phone_the_picture_stays_in_sight_above_the_map(page: Page, panel: str) -> None:
+    window(page, 390, 844)
+    page.open()
+    before = page.run("return scrollY")
+    page.run("scrollTo(0, arguments[0].getBoundingClientRect().bottom + scrollY - 780)", page.canvas(panel))
+    assert page.run("return scrollY") > before + 100
+    picture, drawn = box(page, "picture"), box(page, panel)
+    assert picture["top"] == 0
+    assert picture["bottom"] <= drawn["top"]
+    assert page.run("return document.elementFromPoint(195, 100) === arguments[0]", page.canvas("picture"))
+
+
+def test_what_a_model_cannot_do_is_said_once_and_not_shown(page: Page) -> None:
+    for model, hidden, said in (
+        ("mae", ["Relevance", "Predictions"], "mae has no classes: no predictions, no relevance."),
+        ("classifier", ["Reconstruction"], "classifier has no decoder: no reconstruction."),
+    ):
+        page.open(f"model={model}")
+        assert [h.get_attribute("textContent") for h in page.find_all("h2") if not h.is_displayed()] == hidden
+        assert page.control("absent").text == said
+        assert page.find("main").text.count("has no ") == 1
+    page.open("model=mae&compare=classifier")
+    assert all(heading.is_displayed() for heading in page.find_all("h2"))
+
+
+# words
+
+
+def test_each_title_has_a_sentence_and_the_page_of_explain_has_the_same_words(page: Page, mae: Path) -> None:
+    page.open("model=mae&compare=classifier")
+    sentences = [part.text for part in page.find_all("section[aria-labelledby] > h2 + .how")]
+    assert len(sentences) == len(page.find_all("h2")) == 6
+    assert all(text.endswith(".") and "{" not in text for text in sentences)
+    saved, seen = load_model(mae), numbers(mae)
+    picture = torch.from_numpy(pictures().pictures.read(0)[..., 0].copy())[None]
+    subject = FigureInput(saved, seen, picture, None, 0.0, -1, 25, 0)
+    captions = " ".join(figure.caption for figure in image_figures(subject, np.arange(49)[None] > 9))
+    for text in sentences[1:4]:
+        assert text in captions

@@ -12,6 +12,7 @@ export function prepare(canvas, model) {
     canvas.width = width * across;
     canvas.height = height * down;
   }
+  canvas.parentElement?.style.setProperty("--ratio", canvas.width / canvas.height);
   const context = canvas.getContext("2d");
   // the first row of a spectrogram is the lowest band, and belongs at the bottom
   context.setTransform(1, 0, 0, model.upwards ? -1 : 1, 0, model.upwards ? canvas.height : 0);

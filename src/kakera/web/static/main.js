@@ -1,4 +1,5 @@
 // Builds the page: controls, panels, the address, and the runs that are still training.
+import { can, drawAbilities } from "./abilities.js";
 import { readAddress, resolve, writeAddress } from "./address.js";
 import { getJson } from "./api.js";
 import { describe, patchAt, sameLayer } from "./grid.js";
@@ -89,7 +90,11 @@ function plan(models) {
 
 /** Draws a column, or shows that it waits or why it failed. */
 function drawColumn(panels, model) {
-  if (!model.waiting) return panels.forEach((panel) => panel.draw(model));
+  for (const panel of panels) panel.element.hidden = !can(model, panel.view);
+  if (!model.waiting) {
+    for (const panel of panels) panel.element.hidden ? panel.show("none", model.id) : panel.draw(model);
+    return;
+  }
   const error = sceneOf(model).error?.message;
   panels.forEach((panel) => panel.show(error ? "none" : "waiting", `${model.id}/${state.picture}`, error ?? ""));
 }
@@ -101,6 +106,7 @@ function draw() {
   if (!models.length) return;
   document.body.classList.toggle("upwards", Boolean(models[0].sound));
   document.body.classList.toggle("comparing", models.length > 1);
+  drawAbilities(models);
   drawControls(models);
   drawSamples();
   if (models.length > 1 && !columns[1].length) columns[1] = KINDS.map((Kind) => new Kind(2));

@@ -56,10 +56,8 @@ export class AttentionPanel extends MapPanel {
     const head = layer === "rollout" ? 0 : Math.min(state.head, model.heads);
     const token = state.fromClass ? 0 : patchAt(model, state.at);
     const key = `${model.id}/${state.picture}/${layer}/${head}/${token}`;
-    this.extra.hidden = !model.has_attention || layer === "rollout";
+    this.extra.hidden = layer === "rollout";
     this.extra.setAttribute("aria-busy", "false");
-    this.title(model, "");
-    if (!model.has_attention) return this.show("none", key, model.about);
     const from = token ? `from patch ${token}` : `from the ${model.token_zero}`;
     const which = layer === "rollout" ? "rollout" : `layer ${layer}, ${head ? `head ${head}` : "mean of heads"}`;
     this.title(model, `${which}, ${from}`);
@@ -119,8 +117,6 @@ export class SimilarityPanel extends MapPanel {
     const layer = layerOf("near", model);
     const patch = patchAt(model, state.at);
     const key = `${model.id}/${state.picture}/${layer}/${patch}`;
-    this.title(model, "");
-    if (!model.has_attention) return this.show("none", key, model.about);
     this.title(model, `${layer === "raw" ? "raw pixels" : `layer ${layer}`}, to patch ${patch}`);
     this.words = layer === "raw" ? "raw" : `l${layer}`;
     const entry = matrix(model, "similarity", { layer }, (answer) => answer.similarity);
@@ -137,7 +133,6 @@ export class RelevancePanel extends MapPanel {
     const target = model.classes.includes(state.target) ? state.target : "";
     const key = `${model.id}/${state.picture}/${target}`;
     this.title(model, "");
-    if (!model.predicts || !model.has_attention) return this.show("none", key, model.about);
     const words = new URLSearchParams({ model: model.id, picture: state.picture, ...(target && { target }) });
     const entry = memory.want(`relevance?${words}/${stamp(model)}`, (signal) => getJson(`api/relevance?${words}`, signal));
     if (!this.has(entry, key)) return;

@@ -23,9 +23,7 @@ export class PredictionsPanel extends Panel {
 
   draw(model) {
     const key = `${model.id}/${state.picture}`;
-    this.list.hidden = !model.predicts;
     this.title(model, "");
-    if (!model.predicts) return this.show("none", key, model.about);
     const words = new URLSearchParams({ model: model.id, picture: state.picture });
     const entry = memory.want(`predict?${words}/${stamp(model)}`, (signal) => getJson(`api/predict?${words}`, signal));
     if (!this.has(entry, key)) return;

@@ -7,40 +7,40 @@ import { painting, reconstruction } from "./masking.js";
 import { Panel } from "./panel.js";
 import { frames } from "./picture.js";
 import { cursor, paintable, pointable } from "./pointing.js";
-import { shown, state } from "./state.js";
+import { shown } from "./state.js";
 
 export class ReconstructionPanel extends Panel {
   constructor(column) {
     super("reconstruction", column);
     const model = () => shown()[column - 1];
-    const triple = document.createElement("div");
-    triple.className = "triple";
-    this.canvases = ["Visible", "Prediction", "Error"].map((label, number) => {
-      const canvas = number ? document.createElement("canvas") : this.canvas;
-      canvas.className = "drawing";
-      canvas.setAttribute("role", "img");
-      canvas.setAttribute("aria-label", label);
+    const pair = document.createElement("div");
+    pair.className = "pair";
+    const others = ["Visible", "Error"].map((label) => {
+      const canvas = document.createElement("canvas");
       const box = document.createElement("div");
       const name = document.createElement("span");
+      canvas.className = "drawing";
       name.textContent = label;
-      box.append(name, number ? canvas : this.canvas.parentElement);
-      if (number) layered(canvas);
-      triple.append(box);
+      box.append(name, canvas);
+      layered(canvas);
+      pair.append(box);
       return canvas;
     });
-    this.caption.after(triple);
-    const [masked, ...others] = this.canvases;
-    paintable(masked, model);
-    for (const canvas of others) pointable(canvas, model);
+    this.legend.before(pair);
+    this.canvases = [this.canvas, ...others];
+    ["Prediction", "Visible", "Error"].forEach((label, number) => {
+      this.canvases[number].setAttribute("role", "img");
+      this.canvases[number].setAttribute("aria-label", label);
+    });
+    const [prediction, visible, error] = this.canvases;
+    paintable(visible, model);
+    for (const canvas of [prediction, error]) pointable(canvas, model);
     this.resynthesis = new Resynthesis(this.extra, column, model);
   }
 
   draw(model) {
-    this.title(model, "");
-    this.element.classList.toggle("unable", !model.reconstructs);
-    this.extra.hidden = !model.reconstructs;
-    if (!model.reconstructs) return this.show("none", `${model.id}/${state.picture}`, model.about);
-    this.canvas.classList.toggle("painting", painting());
+    this.title(model, "prediction");
+    this.canvases[1].classList.toggle("painting", painting());
     const { key, current, result, error } = reconstruction(this.column, model);
     const name = key.replace(/^[^/]*/, model.id);
     if (error) {
@@ -64,9 +64,9 @@ export class ReconstructionPanel extends Panel {
   drawTriple(model, { masked, prediction, errors }) {
     const most = largest(errors);
     const contexts = this.canvases.map((canvas) => prepare(canvas, model));
-    fill(contexts[0], masked);
-    lines(contexts[0], model);
-    fill(contexts[1], prediction);
+    fill(contexts[0], prediction);
+    fill(contexts[1], masked);
+    lines(contexts[1], model);
     fillPixels(contexts[2], over(errors, model, scales.rising, most, null));
     for (const canvas of this.canvases) frames(canvas, model);
     this.scale(scales.rising, most);
