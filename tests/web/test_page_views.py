@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.stats import spearmanr
+from selenium.webdriver.common.keys import Keys
 
 from kakera import explain
 from kakera.commands.explaining.image_figures import FigureInput, image_figures
@@ -239,3 +240,56 @@ def test_each_title_has_a_sentence_and_the_page_of_explain_has_the_same_words(pa
     captions = " ".join(figure.caption for figure in image_figures(subject, np.arange(49)[None] > 9))
     for text in sentences[1:4]:
         assert text in captions
+
+
+# hidden patches
+
+
+def guess(mae: Path, hidden: NDArray[np.bool_]) -> explain.Reconstruction:
+    saved, picture = load_model(mae), pictures().pictures.read(0)[..., 0]
+    return explain.reconstruct(
+        saved.model, saved.inputs, torch.from_numpy(picture.copy())[None], hidden[None]
+    )
+
+
+def said_errors(page: Page) -> list[str]:
+    return [row.text for row in page.find_all('[data-panel="reconstruction"] .errors b')]
+
+
+def test_the_error_stands_beside_that_of_the_mean_of_the_visible_patches(page: Page, mae: Path) -> None:
+    page.open("hidden=10-49")
+    hidden = np.arange(49) > 8
+    patches = pictures().pictures.read(0)[..., 0].reshape(7, 4, 7, 4).swapaxes(1, 2).reshape(49, 16) / 255
+    baseline = np.abs(patches[hidden] - patches[~hidden].mean(axis=0)).mean()
+    error = guess(mae, hidden).mean_errors()[0]
+    assert said_errors(page) == [f"{100 * value:#.3g} %" for value in (error, baseline)]
+    bars = page.find_all('[data-panel="reconstruction"] .errors i')
+    shares = [page.run("return arguments[0].style.getPropertyValue('--share')", bar) for bar in bars]
+    assert float(shares[0]) / float(shares[1]) == pytest.approx(error / baseline, rel=1e-4)
+
+
+def test_buttons_hide_all_show_all_and_invert(page: Page, mae: Path) -> None:
+    page.open("hidden=1-9.20")
+    page.click(page.control("invert"))
+    assert page.chosen["hidden"] == "10-19.21-49"
+    hidden = np.ones(49, np.bool_)
+    hidden[[*range(9), 19]] = False
+    assert said_errors(page)[0] == f"{100 * guess(mae, hidden).mean_errors()[0]:#.3g} %"
+    page.click(page.control("hide-all"))
+    assert page.chosen["hidden"] == "1-49"
+    assert page.part("reconstruction", "note").startswith(
+        "All 49 patches are hidden: the model sees nothing."
+    )
+    page.click(page.control("invert"))
+    assert page.chosen.get("hidden", "") == ""
+    assert page.part("reconstruction", "note").startswith("No patch is hidden: there is nothing to predict.")
+    page.click(page.control("hide-all"))
+    page.click(page.control("show-all"))
+    assert page.part("reconstruction", "note").startswith("No patch is hidden")
+    assert page.requests("/api/reconstruct") == 2  # the first mask, and its inverse
+
+
+def test_keys_reach_the_buttons_of_the_mask(page: Page) -> None:
+    page.run("arguments[0].focus()", page.control("draw-again"))
+    page.keys(Keys.TAB, Keys.TAB, Keys.ENTER)
+    assert page.chosen["hidden"] == "1-49"

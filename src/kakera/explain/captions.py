@@ -1,7 +1,10 @@
 """Sentences that explain how to read a map; the page of `kakera explain` and the explorer share them."""
 
 MAP_RANGE = "dark is 0, and light is the largest value"
-ATTENTION = "The attention of the framed patch: it receives the values of the light patches."
+ATTENTION = (
+    "The attention of one token, the framed patch or the class token: it receives the values of the light "
+    "patches."
+)
 SIMILARITY = (
     "Cosine similarity with the framed patch: light is similar, grey is unrelated, dark blue is opposite."
 )

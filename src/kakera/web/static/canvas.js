@@ -89,19 +89,29 @@ export function frame(context, grid, patch, dashed = false) {
   context.setLineDash([]);
 }
 
-/** Covers hidden patches in grey with a diagonal line, so that they differ from grey patches of the picture. */
-export function cover(context, grid, patches) {
-  context.lineWidth = 1.5;
-  context.strokeStyle = "#fff";
-  context.fillStyle = "rgb(112 112 112 / 88%)";
+/** Diagonal lines, dark on light: no patch of a picture looks like this. */
+function hatching() {
+  const tile = new OffscreenCanvas(14, 14);
+  const context = tile.getContext("2d");
+  context.fillStyle = "rgb(228 230 230)";
+  context.fillRect(0, 0, 14, 14);
+  context.strokeStyle = "rgb(84 92 96)";
+  context.lineWidth = 2.5;
   context.beginPath();
-  for (const patch of patches) {
-    const [x, y, width, height] = box(context.canvas, grid, patch);
-    context.fillRect(x, y, width, height);
-    context.moveTo(x, y + height);
-    context.lineTo(x + width, y);
+  for (const x of [-14, 0, 14]) {
+    context.moveTo(x - 2, 16);
+    context.lineTo(x + 16, -2);
   }
   context.stroke();
+  return context.createPattern(tile, "repeat");
+}
+
+const hatched = hatching();
+
+/** Covers hidden patches with hatching. */
+export function cover(context, grid, patches) {
+  context.fillStyle = hatched;
+  for (const patch of patches) context.fillRect(...box(context.canvas, grid, patch));
 }
 
 /** The position under a pointer. @returns {import("./grid.js").Place} */

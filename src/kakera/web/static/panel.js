@@ -14,8 +14,8 @@ export class Panel {
     this.element.dataset.panel = view;
     this.element.dataset.column = String(column);
     const part = (name) => this.element.querySelector(`.${name}`);
-    [this.canvas, this.caption, this.legend, this.here, this.note, this.extra] =
-      ["drawing", "caption", "legend", "here", "note", "extra"].map(part);
+    [this.canvas, this.caption, this.legend, this.here, this.note, this.extra, this.tools] =
+      ["drawing", "caption", "legend", "here", "note", "extra", "tools"].map(part);
     this.button = part("save");
     this.button.dataset.download = view;
     this.button.setAttribute("aria-label", `Save ${view} as PNG${column === 2 ? ", second model" : ""}`);
@@ -26,6 +26,12 @@ export class Panel {
     /** name and value under the cursor, for the status line */
     this.value = "";
     document.querySelector(`[data-view="${view}"]`).append(this.element);
+  }
+
+  /** Puts the controls of the view below this drawing, the last of its view. */
+  placeControls() {
+    const controls = document.querySelector(`[data-controls="${this.view}"]`);
+    if (controls && !this.tools.contains(controls)) this.tools.append(controls);
   }
 
   /** Sets the caption; it names the model while two models are compared. */

@@ -1,5 +1,5 @@
 // The reconstruction of hidden patches: visible patches, prediction, error.
-import { fill, fillPixels, layered, lines, prepare } from "./canvas.js";
+import { cover, fill, fillPixels, layered, lines, prepare } from "./canvas.js";
 import { figure, largest, over, scales } from "./colour.js";
 import { patchAt } from "./grid.js";
 import { Resynthesis } from "./hearing.js";
@@ -35,6 +35,10 @@ export class ReconstructionPanel extends Panel {
     const [prediction, visible, error] = this.canvases;
     paintable(visible, model);
     for (const canvas of [prediction, error]) pointable(canvas, model);
+    this.bars = document.createElement("ul");
+    this.bars.className = "errors";
+    this.bars.setAttribute("aria-label", "Mean error");
+    this.extra.before(this.bars);
     this.resynthesis = new Resynthesis(this.extra, column, model);
   }
 
@@ -53,6 +57,7 @@ export class ReconstructionPanel extends Panel {
     this.resynthesis.draw(model, key);
     this.show(current ? "ready" : "waiting", name);
     const share = `${figure(100 * result.error)} %`;
+    this.drawBars([["model", result.error], ["mean of the visible patches", result.baseline]]);
     const borrowed = result.borrowed ? " Mean and contrast of each hidden patch are copied from the original." : "";
     const hidden = `${result.hidden.length} of ${model.rows * model.cols} patches hidden.`;
     this.extra.textContent = `Mean error ${share} of the range of values. ${hidden}${borrowed}`;
@@ -61,11 +66,25 @@ export class ReconstructionPanel extends Panel {
     if (!result.hidden.includes(under)) this.here.textContent = this.value = "patch not hidden";
   }
 
-  drawTriple(model, { masked, prediction, errors }) {
+  /** The error of the model beside that of a prediction that needs no model. */
+  drawBars(rows) {
+    const most = largest(rows.map(([, error]) => error));
+    this.bars.replaceChildren(...rows.map(([label, error]) => {
+      const [item, name, bar, number] = ["li", "span", "i", "b"].map((tag) => document.createElement(tag));
+      name.textContent = `${label} `;
+      number.textContent = `${figure(100 * error)} %`;
+      bar.style.setProperty("--share", String(most > 0 ? error / most : 0));
+      item.append(name, bar, number);
+      return item;
+    }));
+  }
+
+  drawTriple(model, { masked, prediction, errors, hidden }) {
     const most = largest(errors);
     const contexts = this.canvases.map((canvas) => prepare(canvas, model));
     fill(contexts[0], prediction);
     fill(contexts[1], masked);
+    cover(contexts[1], model, hidden);
     lines(contexts[1], model);
     fillPixels(contexts[2], over(errors, model, scales.rising, most, null));
     for (const canvas of this.canvases) frames(canvas, model);
