@@ -117,21 +117,25 @@ def draw(driver: Chrome, address: str) -> dict[str, Image.Image]:
     pictures = {}
     camera.open(model=camera.autoencoder)
     camera.along([[(0.5, 0.65)]], press=False)
-    pictures["light"] = camera.whole('[data-view="reconstruction"]')
+    pictures["light"] = camera.whole("#views")
     camera.open("dark", model=camera.classifier, token="0")
     pictures["dark"] = camera.whole()
     camera.open(model=camera.autoencoder, compare=camera.classifier, token="25", head="1")
-    pictures["compare"] = camera.whole('[data-view="similarity"]')
+    pictures["compare"] = camera.whole('[data-panel="similarity"][data-column="2"]')
     camera.open(model=camera.autoencoder)
     camera.click("[data-testid=hide-mode]")
     camera.least_hidden()
     camera.along([[(0.07, row), (0.5, row)] for row in (0.64, 0.79, 0.93)], press=True)
-    pictures["paint"] = camera.whole('[data-view="reconstruction"]')
+    pictures["paint"] = camera.whole("#views")
     camera.open(width=NARROW, model=camera.autoencoder)
     screens = []
     for title in ("picture", "attention", "reconstruction"):
-        driver.execute_script("document.getElementById(arguments[0]).scrollIntoView()", f"{title}-title")
-        driver.execute_script("scrollBy(0, -12)")
+        below = 12 if title == "picture" else 366  # the picture stays at the top
+        driver.execute_script(
+            "scrollBy(0, document.getElementById(arguments[0]).getBoundingClientRect().top - arguments[1])",
+            f"{title}-title",
+            below,
+        )
         camera.wait()
         screens.append(camera.screen())
     pictures["phone"] = beside(screens)

@@ -194,7 +194,7 @@ def test_how_to_read_a_plate_is_said_once_on_a_page(here: Path) -> None:
         text.removesuffix("</figcaption>") for text in re.findall("<figcaption>.*?</figcaption>", page)
     ]
     assert sum("Heads of one layer differ" in text for text in captions) == 1
-    assert sum("A good prediction fits its surroundings" in text for text in captions) == 1
+    assert sum("good prediction fits its surroundings" in text for text in captions) == 1
     assert sum("patches are hidden; the mean error" in text for text in captions) == 2
 
 

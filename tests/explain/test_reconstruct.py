@@ -57,6 +57,16 @@ def test_visible_patches_are_shown_as_they_are_and_hidden_ones_grey(channels: in
     assert not np.array_equal(predicted[under], original[under])
 
 
+def test_the_baseline_predicts_the_mean_of_the_visible_patches() -> None:
+    model, picture = autoencoder(3), stored(3)[0]
+    hidden = hidden_in(model.encoder.grid, 2).numpy()
+    found = reconstruct(model, inputs(3), picture, hidden).baseline_errors()
+    cells = torch.nn.functional.unfold(picture[None] / 255, PATCH, stride=PATCH)[0].T.numpy()  # (20, 18)
+    for error, mask in zip(found, hidden, strict=True):
+        mean = sum(cells[~mask]) / (~mask).sum()
+        assert error == pytest.approx(np.mean([np.abs(cell - mean).mean() for cell in cells[mask]]), rel=1e-5)
+
+
 def test_what_is_predicted_is_what_the_model_reconstructs_in_bytes() -> None:
     model, pictures, spec = autoencoder(), stored(3), inputs(3)
     hidden = hidden_in(model.encoder.grid, 4)

@@ -268,7 +268,7 @@ def test_two_models_and_a_cnn_stand_side_by_side(page: Page) -> None:
     for column in (1, 2):
         rows = page.figure("predictions", column).find_elements("css selector", ".bars button")
         assert len(rows) == 2
-    assert "no tokens" in page.part("attention", "note", 2)
+    assert "cnn has no tokens: no attention" in page.control("absent").text
 
 
 def test_nothing_reaches_beyond_a_telephone(page: Page) -> None:

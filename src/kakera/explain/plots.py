@@ -98,7 +98,7 @@ def reconstruction(result: Reconstruction) -> Image.Image:
 def similarity(activations: Activations, token: int) -> Image.Image:
     """Plot the similarity of the framed patch and all others: raw vectors, then layers 0 … L.
 
-    Brown is similar, blue is opposite.
+    Light is similar, dark blue is opposite.
 
     Example:
 

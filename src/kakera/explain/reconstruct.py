@@ -58,6 +58,30 @@ class Reconstruction:
         shares = self.hidden.mean(axis=(1, 2))
         return self.error.mean(axis=(1, 2), dtype=np.float64) / shares
 
+    def baseline_errors(self) -> Array:
+        """Return the mean error of a baseline for each mask (k,), over the hidden pixels.
+
+        The baseline predicts each hidden patch as the mean of the visible patches, pixel by pixel. A model
+        that has learned something has a smaller error.
+
+        Example:
+
+            >>> inputs = InputSpec(channels=1, height=8, width=8, mean=(0.5,), std=(0.25,))
+            >>> model = MAE("nano", channels=1, image_size=8, seed=0)
+            >>> hidden = np.array([[True, False, True, True]])
+            >>> reconstruct(model, inputs, torch.zeros(1, 8, 8), hidden).baseline_errors().tolist()
+            [0.0]
+        """
+        count, rows, cols = self.hidden.shape
+        height, width, _ = self.original.shape
+        cells = self.original.reshape(rows, height // rows, cols, width // cols, -1).swapaxes(1, 2)
+        vectors = cells.reshape(rows * cols, -1) / 255.0
+        errors = [
+            np.abs(vectors[hidden] - vectors[~hidden].mean(axis=0)).mean()
+            for hidden in self.hidden.reshape(count, -1)
+        ]
+        return np.array(errors)
+
 
 @torch.no_grad()
 def reconstruct(

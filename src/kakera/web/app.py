@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from html import escape
 from pathlib import Path
 
 import anyio
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
-from starlette.responses import FileResponse
+from starlette.responses import HTMLResponse
 
 import kakera
+from kakera.explain import captions
 from kakera.machine import usable_cores
 from kakera.web.errors import refuse_in_one_sentence
 from kakera.web.guard import QUEUE, Guard
@@ -22,6 +24,12 @@ from kakera.web.samples import open_samples
 from kakera.web.views import Views
 
 STATIC = Path(__file__).with_name("static")
+SENTENCES = {
+    "attention": captions.ATTENTION,
+    "similarity": captions.SIMILARITY,
+    "reconstruction": captions.RECONSTRUCTION,
+    "relevance": f"The {captions.RELEVANCE}: {captions.MAP_RANGE}.",
+}
 
 
 def build(
@@ -62,5 +70,9 @@ def build(
     return app
 
 
-def _page() -> FileResponse:
-    return FileResponse(STATIC / "index.html")
+def _page() -> HTMLResponse:
+    """Return the page, with the sentences that it shares with `kakera explain` in their places."""
+    text = (STATIC / "index.html").read_text(encoding="utf-8")
+    for view, words in SENTENCES.items():
+        text = text.replace(f"{{{{{view}}}}}", escape(words))
+    return HTMLResponse(text)

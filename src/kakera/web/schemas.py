@@ -263,7 +263,7 @@ class ReconstructionAnswer(BaseModel):
     Example:
 
         >>> sorted(ReconstructionAnswer.model_fields)
-        ['borrowed', 'error', 'errors', 'hidden', 'masked', 'prediction']
+        ['baseline', 'borrowed', 'error', 'errors', 'hidden', 'masked', 'prediction']
     """
 
     hidden: list[int] = Field(description="The numbers of the hidden patches.")
@@ -275,6 +275,9 @@ class ReconstructionAnswer(BaseModel):
         description="Shape (N): mean error of each patch as a share of the value range; 0 if visible."
     )
     error: float = Field(description="Mean error over the hidden patches.")
+    baseline: float = Field(
+        description="The mean error if each hidden patch is predicted as the mean of the visible patches."
+    )
     borrowed: bool = Field(
         description="True if mean and contrast of each hidden patch are copied from the original."
     )

@@ -207,6 +207,7 @@ class Views:
             "prediction": _url(found.prediction[0], mask.shown),
             "errors": errors,
             "error": float(found.mean_errors()[0]),
+            "baseline": float(found.baseline_errors()[0]),
             "borrowed": found.borrowed,
         }
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kakera.commands.explaining.gallery import Figure
-from kakera.explain import plots
+from kakera.explain import captions, plots
 from kakera.explain.activations import RAW, Activations
 from kakera.explain.attention import rollout
 from kakera.explain.reconstruct import BORROWED, reconstruct
@@ -50,12 +50,8 @@ def image_figures(subject: FigureInput, hidden: NDArray[np.bool_]) -> Iterator[F
         "Attention",
         f"From the left: the picture; the attention of the {seen.token_zero} in {which}, averaged over "
         "heads; attention rollout, which combines the attention of all layers (Abnar and Zuidema 2020)"
-        + (
-            ""
-            if evidence is None
-            else "; the relevance of each patch for the class named above the map (Chefer et al. 2021)"
-        )
-        + ". In each map dark is 0, and light is the largest value.",
+        + ("" if evidence is None else f"; the {captions.RELEVANCE} (Chefer et al. 2021)")
+        + f". In each map {captions.MAP_RANGE}.",
         plots.summary(seen, layer, evidence, name),
         {"attention": seen.attention, "rollout": rollout(seen)}
         | ({} if evidence is None else {"relevance": evidence}),
@@ -70,16 +66,14 @@ def image_figures(subject: FigureInput, hidden: NDArray[np.bool_]) -> Iterator[F
     yield Figure(
         "heads-patch",
         f"Attention heads of patch {token}",
-        "Each map is the attention of the framed patch in one head: it shows the patches whose values the "
-        "framed patch receives.",
+        f"Each map is one head. {captions.ATTENTION}",
         plots.head_grid(seen, token),
     )
     yield Figure(
         "similarity",
         f"Patches similar to patch {token}",
-        "Cosine similarity with the framed patch: brown is similar, white is unrelated, blue is opposite. "
-        "The raw map compares pixel values. Layer 0 adds the position embeddings. Deeper layers compare the "
-        "tokens of the model.",
+        f"{captions.SIMILARITY} The raw map compares pixel values. Layer 0 adds the position embeddings. "
+        "Deeper layers compare the tokens of the model.",
         plots.similarity(seen, token),
         {
             "similarity": np.stack(
@@ -94,8 +88,8 @@ def image_figures(subject: FigureInput, hidden: NDArray[np.bool_]) -> Iterator[F
         yield Figure(
             "reconstruction",
             "Reconstruction",
-            "The mean error is the mean absolute error of the hidden pixels, for each row, in per cent of "
-            "the value range. A good prediction fits its surroundings; it need not be a copy."
+            f"{captions.RECONSTRUCTION} The mean error is the mean absolute error of the hidden pixels, for "
+            "each row, in per cent of the value range."
             + f" In the predictions: {BORROWED}."
             * found.borrowed,
             plots.reconstruction(found),

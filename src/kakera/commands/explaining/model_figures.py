@@ -38,8 +38,8 @@ def model_figures(
         yield Figure(
             "across",
             f"Patch {token} of the first picture, compared with all pictures",
-            "Cosine similarity of raw pixel vectors and of tokens of the last layer: brown is similar, blue "
-            "is opposite.",
+            "Cosine similarity of raw pixel vectors and of tokens of the last layer: light is similar, dark "
+            "blue is opposite.",
             plots.similarity_across(seen, token),
         )
     yield Figure(

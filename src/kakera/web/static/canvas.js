@@ -12,6 +12,7 @@ export function prepare(canvas, model) {
     canvas.width = width * across;
     canvas.height = height * down;
   }
+  canvas.parentElement?.style.setProperty("--ratio", canvas.width / canvas.height);
   const context = canvas.getContext("2d");
   // the first row of a spectrogram is the lowest band, and belongs at the bottom
   context.setTransform(1, 0, 0, model.upwards ? -1 : 1, 0, model.upwards ? canvas.height : 0);
@@ -19,21 +20,37 @@ export function prepare(canvas, model) {
   return context;
 }
 
+/** Puts a second canvas over a drawing, for frames: the drawing itself keeps the colours of its scale. */
+export function layered(canvas) {
+  const layers = document.createElement("div");
+  const marks = document.createElement("canvas");
+  layers.className = "layers";
+  marks.className = "marks";
+  marks.setAttribute("aria-hidden", "true");
+  canvas.replaceWith(layers);
+  layers.append(canvas, marks);
+}
+
+/** The empty canvas over a drawing. */
+export function marksOn(canvas, model) {
+  const context = prepare(canvas.nextElementSibling, model);
+  context.clearRect(0, 0, context.canvas.width, context.canvas.height);
+  return context;
+}
+
 /** Fills a canvas with a picture of fewer pixels. */
-export function fill(context, source, opacity = 1) {
-  context.globalAlpha = opacity;
+export function fill(context, source) {
   context.drawImage(source, 0, 0, context.canvas.width, context.canvas.height);
-  context.globalAlpha = 1;
 }
 
 const scratch = document.createElement("canvas");
 
-/** Fills a canvas with one square for each value. @param {ImageData} pixels */
-export function fillValues(context, pixels, opacity = 1) {
+/** Fills a canvas with an image of fewer pixels. @param {ImageData} pixels */
+export function fillPixels(context, pixels) {
   scratch.width = pixels.width;
   scratch.height = pixels.height;
   scratch.getContext("2d").putImageData(pixels, 0, 0);
-  fill(context, scratch, opacity);
+  fill(context, scratch);
 }
 
 const box = ({ width, height }, { rows, cols }, patch) => [
@@ -72,19 +89,29 @@ export function frame(context, grid, patch, dashed = false) {
   context.setLineDash([]);
 }
 
-/** Covers hidden patches in grey with a diagonal line, so that they differ from grey patches of the picture. */
-export function cover(context, grid, patches) {
-  context.lineWidth = 1.5;
-  context.strokeStyle = "#fff";
-  context.fillStyle = "rgb(112 112 112 / 88%)";
+/** Diagonal lines, dark on light: no patch of a picture looks like this. */
+function hatching() {
+  const tile = new OffscreenCanvas(14, 14);
+  const context = tile.getContext("2d");
+  context.fillStyle = "rgb(228 230 230)";
+  context.fillRect(0, 0, 14, 14);
+  context.strokeStyle = "rgb(84 92 96)";
+  context.lineWidth = 2.5;
   context.beginPath();
-  for (const patch of patches) {
-    const [x, y, width, height] = box(context.canvas, grid, patch);
-    context.fillRect(x, y, width, height);
-    context.moveTo(x, y + height);
-    context.lineTo(x + width, y);
+  for (const x of [-14, 0, 14]) {
+    context.moveTo(x - 2, 16);
+    context.lineTo(x + 16, -2);
   }
   context.stroke();
+  return context.createPattern(tile, "repeat");
+}
+
+const hatched = hatching();
+
+/** Covers hidden patches with hatching. */
+export function cover(context, grid, patches) {
+  context.fillStyle = hatched;
+  for (const patch of patches) context.fillRect(...box(context.canvas, grid, patch));
 }
 
 /** The position under a pointer. @returns {import("./grid.js").Place} */
@@ -104,6 +131,8 @@ export function save(canvases, name) {
   let x = 0;
   for (const canvas of canvases) {
     whole.getContext("2d").drawImage(canvas, x, 0);
+    const marks = canvas.nextElementSibling;
+    if (marks?.width === canvas.width) whole.getContext("2d").drawImage(marks, x, 0);
     x += canvas.width + gap;
   }
   whole.toBlob((blob) => {

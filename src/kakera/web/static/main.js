@@ -1,9 +1,10 @@
 // Builds the page: controls, panels, the address, and the runs that are still training.
+import { can, drawAbilities } from "./abilities.js";
 import { readAddress, resolve, writeAddress } from "./address.js";
 import { getJson } from "./api.js";
 import { describe, patchAt, sameLayer } from "./grid.js";
 import { connectHearing, drawHearing } from "./hearing.js";
-import { drawMask, leader } from "./masking.js";
+import { drawMask, hideAll, leader } from "./masking.js";
 import { AttentionPanel, RelevancePanel, SimilarityPanel } from "./maps.js";
 import { PicturePanel } from "./picture.js";
 import { cursor } from "./pointing.js";
@@ -55,7 +56,7 @@ function drawControls(models) {
   at("from").value = state.fromClass ? "class" : "patch";
   at("beneath").checked = state.beneath;
   at("hide-mode").checked = Boolean(state.hiding && lead);
-  for (const id of ["hide-mode", "ratio", "masking", "draw-again"]) at(id).disabled = !lead;
+  for (const id of ["hide-mode", "ratio", "masking", "draw-again", "show-all", "hide-all", "invert"]) at(id).disabled = !lead;
   at("ratio").value = String(state.mask.ratio);
   at("ratio-value").textContent = state.painted ? "painted" : `${Math.round(100 * state.mask.ratio)} %`;
   const ways = model.sound ? WAYS_OF_SOUND : WAYS_OF_PICTURES;
@@ -89,10 +90,18 @@ function plan(models) {
 
 /** Draws a column, or shows that it waits or why it failed. */
 function drawColumn(panels, model) {
-  if (!model.waiting) return panels.forEach((panel) => panel.draw(model));
+  for (const panel of panels) panel.element.hidden = !can(model, panel.view);
+  if (!model.waiting) {
+    for (const panel of panels) panel.element.hidden ? panel.show("none", model.id) : panel.draw(model);
+    return;
+  }
   const error = sceneOf(model).error?.message;
   panels.forEach((panel) => panel.show(error ? "none" : "waiting", `${model.id}/${state.picture}`, error ?? ""));
 }
+
+/** The last panel of a view that a model shows. */
+const lastOf = (number, models) =>
+  models.length > 1 && can(models[1], columns[1][number].view) ? columns[1][number] : columns[0][number];
 
 function draw() {
   if (state.picture) shown().filter(({ sound }) => sound).forEach(sceneOf);
@@ -101,9 +110,11 @@ function draw() {
   if (!models.length) return;
   document.body.classList.toggle("upwards", Boolean(models[0].sound));
   document.body.classList.toggle("comparing", models.length > 1);
+  drawAbilities(models);
   drawControls(models);
   drawSamples();
   if (models.length > 1 && !columns[1].length) columns[1] = KINDS.map((Kind) => new Kind(2));
+  KINDS.forEach((_, number) => lastOf(number, models).placeControls());
   if (models.length < 2) columns[1].splice(0).forEach((panel) => panel.element.remove());
   if (!state.picture) return;
   models.forEach((model, number) => drawColumn(columns[number], model));
@@ -139,6 +150,9 @@ function connect() {
   connectHearing();
   on("masking", ({ value }) => drawMask({ masking: value }));
   on("draw-again", () => drawMask({ seed: state.mask.seed + 1 }), "click");
+  for (const [id, which] of [["show-all", "none"], ["hide-all", "all"], ["invert", "others"]]) {
+    on(id, () => hideAll(which), "click");
+  }
   document.addEventListener("keydown", (event) => {
     const typing = event.target.matches("select, input:not([type=checkbox], [type=radio], [type=range])");
     if (event.key.toLowerCase() !== "m" || typing || event.ctrlKey || event.metaKey || event.altKey || !leader()) return;

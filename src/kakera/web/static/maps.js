@@ -1,10 +1,10 @@
 // Maps with one value for each patch: attention, similarity, relevance.
 import { getJson, pack } from "./api.js";
-import { fill, fillValues, prepare } from "./canvas.js";
-import { figure, image, largest, scales } from "./colour.js";
+import { fillPixels, prepare } from "./canvas.js";
+import { figure, image, largest, over, scales } from "./colour.js";
 import { patchAt } from "./grid.js";
 import { Panel } from "./panel.js";
-import { frames, pictureFor } from "./picture.js";
+import { frames, greyOf } from "./picture.js";
 import { cursor, pointable } from "./pointing.js";
 import { change, layerOf, memory, refresh, shown, stamp, state } from "./state.js";
 
@@ -28,12 +28,9 @@ class MapPanel extends Panel {
 
   /** @param {ArrayLike<number>} values @param {boolean} followed true if the map belongs to the selected patch */
   drawMap(model, key, values, scale, followed) {
-    const beneath = scale === scales.rising && state.beneath && pictureFor(model).value;
     const most = largest(values);
-    const context = prepare(this.canvas, model);
-    if (beneath) fill(context, beneath.grey);
-    fillValues(context, image(values, model, scale, most), beneath ? 0.65 : 1);
-    frames(context, model, followed);
+    fillPixels(prepare(this.canvas, model), over(values, model, scale, most, state.beneath ? greyOf(model) : null));
+    frames(this.canvas, model, followed);
     this.show("ready", key);
     this.scale(scale, most);
     this.point(this.view, values[patchAt(model, cursor()) - 1]);
@@ -59,10 +56,8 @@ export class AttentionPanel extends MapPanel {
     const head = layer === "rollout" ? 0 : Math.min(state.head, model.heads);
     const token = state.fromClass ? 0 : patchAt(model, state.at);
     const key = `${model.id}/${state.picture}/${layer}/${head}/${token}`;
-    this.extra.hidden = !model.has_attention || layer === "rollout";
+    this.extra.hidden = layer === "rollout";
     this.extra.setAttribute("aria-busy", "false");
-    this.title(model, "");
-    if (!model.has_attention) return this.show("none", key, model.about);
     const from = token ? `from patch ${token}` : `from the ${model.token_zero}`;
     const which = layer === "rollout" ? "rollout" : `layer ${layer}, ${head ? `head ${head}` : "mean of heads"}`;
     this.title(model, `${which}, ${from}`);
@@ -122,8 +117,6 @@ export class SimilarityPanel extends MapPanel {
     const layer = layerOf("near", model);
     const patch = patchAt(model, state.at);
     const key = `${model.id}/${state.picture}/${layer}/${patch}`;
-    this.title(model, "");
-    if (!model.has_attention) return this.show("none", key, model.about);
     this.title(model, `${layer === "raw" ? "raw pixels" : `layer ${layer}`}, to patch ${patch}`);
     this.words = layer === "raw" ? "raw" : `l${layer}`;
     const entry = matrix(model, "similarity", { layer }, (answer) => answer.similarity);
@@ -140,7 +133,6 @@ export class RelevancePanel extends MapPanel {
     const target = model.classes.includes(state.target) ? state.target : "";
     const key = `${model.id}/${state.picture}/${target}`;
     this.title(model, "");
-    if (!model.predicts || !model.has_attention) return this.show("none", key, model.about);
     const words = new URLSearchParams({ model: model.id, picture: state.picture, ...(target && { target }) });
     const entry = memory.want(`relevance?${words}/${stamp(model)}`, (signal) => getJson(`api/relevance?${words}`, signal));
     if (!this.has(entry, key)) return;

@@ -47,12 +47,21 @@ async function ask(lane, key, of, body) {
   refresh();
 }
 
+/** Why a mask leaves nothing to predict, or nothing to predict it from. */
+function nothingToDo(hidden, count) {
+  if (hidden === 0) return { message: "No patch is hidden: there is nothing to predict. Hide some patches." };
+  if (hidden === count) return { message: `All ${count} patches are hidden: the model sees nothing. Show some patches.` };
+  return null;
+}
+
 /** The reconstruction in a column; `current` is true if it belongs to the present mask. */
 export function reconstruction(column, model) {
   const lane = lanes[column - 1];
   const drawing = !state.painted && model === leader();
   const hidden = drawing ? null : hiddenOn(model);
+  const refusal = hidden && nothingToDo(hidden.size, model.rows * model.cols);
   const key = `${about(model)}/${drawing ? drawnKey() : hidden ? [...hidden].sort((a, b) => a - b).join(",") : "?"}`;
+  if (refusal) return { key, current: true, result: null, error: refusal };
   if (lane.key !== key && !lane.busy && (drawing || hidden)) {
     const mask = drawing ? state.mask : { hidden: [...hidden] };
     ask(lane, key, about(model), { model: model.id, picture: state.picture, shown: coloursOf(model), ...mask });
@@ -80,4 +89,13 @@ export function paint(model, patches, hide) {
   const covered = state.brush === "patch" ? patches : stretched(grid, patches, state.brush);
   for (const patch of covered) hide ? hidden.add(patch) : hidden.delete(patch);
   change({ painted: { grid, patches: hidden } });
+}
+
+/** Hides all patches, none of them, or those that are visible now. @param {"all" | "none" | "others"} which */
+export function hideAll(which) {
+  const { rows, cols } = leader();
+  const hidden = hiddenOn(leader()) ?? new Set();
+  const hides = { all: () => true, none: () => false, others: (patch) => !hidden.has(patch) }[which];
+  const patches = Array.from({ length: rows * cols }, (_, i) => i + 1).filter(hides);
+  change({ painted: { grid: { rows, cols }, patches: new Set(patches) } });
 }

@@ -1,6 +1,6 @@
 // One view of one model: a canvas with its legend, a note if nothing can be drawn, and a button to save it.
-import { save } from "./canvas.js";
-import { figure, scales } from "./colour.js";
+import { layered, save } from "./canvas.js";
+import { bar, figure, scales } from "./colour.js";
 
 export class Panel {
   /**
@@ -14,17 +14,24 @@ export class Panel {
     this.element.dataset.panel = view;
     this.element.dataset.column = String(column);
     const part = (name) => this.element.querySelector(`.${name}`);
-    [this.canvas, this.caption, this.legend, this.here, this.note, this.extra] =
-      ["drawing", "caption", "legend", "here", "note", "extra"].map(part);
+    [this.canvas, this.caption, this.legend, this.here, this.note, this.extra, this.tools] =
+      ["drawing", "caption", "legend", "here", "note", "extra", "tools"].map(part);
     this.button = part("save");
     this.button.dataset.download = view;
     this.button.setAttribute("aria-label", `Save ${view} as PNG${column === 2 ? ", second model" : ""}`);
     this.button.addEventListener("click", () => save(this.canvases, this.fileName()));
     this.canvases = [this.canvas];
+    layered(this.canvas);
     this.words = "";
     /** name and value under the cursor, for the status line */
     this.value = "";
     document.querySelector(`[data-view="${view}"]`).append(this.element);
+  }
+
+  /** Puts the controls of the view below this drawing, the last of its view. */
+  placeControls() {
+    const controls = document.querySelector(`[data-controls="${this.view}"]`);
+    if (controls && !this.tools.contains(controls)) this.tools.append(controls);
   }
 
   /** Sets the caption; it names the model while two models are compared. */
@@ -58,12 +65,16 @@ export class Panel {
   }
 
   scale(scale, most) {
-    const [least, bar, greatest] = this.legend.children;
+    const [least, strip, greatest] = this.legend.children;
     const signed = scale === scales.signed;
     least.textContent = signed ? "−1 opposite" : "0";
     greatest.textContent = signed ? "1 similar" : figure(most);
-    bar.style.background = scale.css;
     this.legend.hidden = false;
+    if (this.drawn === scale) return;
+    this.drawn = scale;
+    const colours = bar(scale);
+    [strip.width, strip.height] = [colours.width, 1];
+    strip.getContext("2d").putImageData(colours, 0, 0);
   }
 
   /** Shows the value under the cursor beside the legend; the status line follows a little later. */

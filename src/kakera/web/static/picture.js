@@ -1,6 +1,7 @@
 // The picture in the size of the model, with its patches.
 import { getPicture } from "./api.js";
-import { cover, fill, frame, lines, prepare } from "./canvas.js";
+import { cover, fill, frame, lines, marksOn, prepare } from "./canvas.js";
+import { cellOf } from "./colour.js";
 import { patchAt } from "./grid.js";
 import { hiddenOn, painting } from "./masking.js";
 import { Panel } from "./panel.js";
@@ -13,8 +14,29 @@ export const pictureFor = (model) =>
   memory.want(`picture/${model.id}/${state.picture}${colourWords(model)}`, (signal) =>
     getPicture(`api/pictures/${state.picture}?model=${model.id}${colourWords(model)}`, signal));
 
+/** The picture in grey, with whole pixels in each cell of a map, as RGBA; null until it arrives. */
+export function greyOf(model) {
+  const { value } = pictureFor(model);
+  if (!value) return null;
+  const { high, wide } = cellOf(model);
+  const [width, height] = [model.cols * wide, model.rows * high];
+  const key = `${width}/${height}`;
+  if (value.of !== key) Object.assign(value, { of: key, pixels: inGrey(value.image, width, height) });
+  return value.pixels;
+}
+
+function inGrey(image, width, height) {
+  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  context.imageSmoothingEnabled = false;
+  context.drawImage(image, 0, 0, width, height);
+  const { data } = context.getImageData(0, 0, width, height);
+  for (let i = 0; i < data.length; i += 4) data.fill((data[i] + data[i + 1] + data[i + 2]) / 3, i, i + 3);
+  return data;
+}
+
 /** Draws frames around the selected patch and, if it is another one, the patch under the cursor. */
-export function frames(context, model, followed = true) {
+export function frames(canvas, model, followed = true) {
+  const context = marksOn(canvas, model);
   const at = patchAt(model, state.at);
   if (followed) frame(context, model, at);
   const under = patchAt(model, cursor());
@@ -63,7 +85,7 @@ export class PicturePanel extends Panel {
     if (hidden) cover(context, grid, hidden);
     if (grid.has_attention) {
       lines(context, grid);
-      frames(context, grid);
+      frames(this.canvas, grid);
     }
     this.show("ready", key);
     this.here.textContent = hidden ? `${hidden.size} of ${grid.rows * grid.cols} hidden` : state.pinned ? `patch ${at} pinned` : "";

@@ -18,21 +18,19 @@ export class PredictionsPanel extends Panel {
     this.list = document.createElement("ul");
     this.list.className = "bars";
     this.caption.after(this.list);
-    this.drawn = null;
+    this.listed = null;
   }
 
   draw(model) {
     const key = `${model.id}/${state.picture}`;
-    this.list.hidden = !model.predicts;
     this.title(model, "");
-    if (!model.predicts) return this.show("none", key, model.about);
     const words = new URLSearchParams({ model: model.id, picture: state.picture });
     const entry = memory.want(`predict?${words}/${stamp(model)}`, (signal) => getJson(`api/predict?${words}`, signal));
     if (!this.has(entry, key)) return;
     this.title(model, [entry.value.multi_label ? "multi-label: more than one class is possible" : "",
       unlike(entry.value.typical)].filter(Boolean).join("; "));
-    if (this.drawn !== entry.value) this.fill(entry.value.probabilities.slice(0, MOST), entry.value.labels);
-    this.drawn = entry.value;
+    if (this.listed !== entry.value) this.fill(entry.value.probabilities.slice(0, MOST), entry.value.labels);
+    this.listed = entry.value;
     const chosen = state.target || entry.value.probabilities[0].name;
     for (const { firstElementChild: button } of this.list.children) {
       button.setAttribute("aria-pressed", String(button.dataset.name === chosen));

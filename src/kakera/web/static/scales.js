@@ -7,16 +7,17 @@ export const span = ({ edges, unit }) =>
 export class Scales {
   /** @param {HTMLCanvasElement} canvas the spectrogram */
   constructor(canvas) {
+    const layers = canvas.parentElement;
     this.plot = document.createElement("div");
     this.plot.className = "plot";
-    canvas.replaceWith(this.plot);
+    canvas.parentElement.replaceWith(this.plot);
     [this.down, this.across] = ["down", "across"].map((name) => {
       const scale = document.createElement("div");
       scale.className = name;
       scale.setAttribute("aria-hidden", "true");
       return scale;
     });
-    this.plot.append(this.down, canvas, this.across);
+    this.plot.append(this.down, layers, this.across);
   }
 
   draw(model) {
