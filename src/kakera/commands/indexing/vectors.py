@@ -63,7 +63,7 @@ def add_missing(
 
 
 def _with_copies(setup: IndexSetup, broken: Sequence[UnreadableFileError]) -> tuple[UnreadableFileError, ...]:
-    """Return one error for each unreadable file, also for those with the same content, which were not read."""
+    """Return one error for each unreadable file, also for copies, which were not read."""
     found = {error.path: error for error in broken}
     if not found:
         return ()
