@@ -309,6 +309,15 @@ def test_an_unreadable_file_is_named_and_the_others_are_there(here: Path) -> Non
         assert (found.vectors, found.files, found.computed) == (10, 10, 10)
 
 
+@pytest.mark.parametrize("options", [{}, {"tokens": True}])
+def test_unreadable_files_of_the_same_content_are_all_named(here: Path, options: dict[str, Any]) -> None:
+    for name in ("broken", "copy", "second_copy"):
+        Path(f"pictures/bag/{name}.png").write_bytes(b"no picture")
+    found = build_index("pictures", init_from="encoder", out="i.npz", **options)
+    assert [Path(each.path).stem for each in found.unreadable] == ["broken", "copy", "second_copy"]
+    assert (found.vectors, found.files) == (10, 10)
+
+
 def test_names_that_are_no_text_are_shown_and_found(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     strange = os.fsencode("pictures/bag/") + b"caf\xe9.png"
     Path(os.fsdecode(strange)).write_bytes(Path("pictures/bag/0.png").read_bytes())

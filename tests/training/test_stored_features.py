@@ -117,6 +117,16 @@ def test_an_unreadable_file_is_named_each_time_and_left_out(tmp_path: Path) -> N
         assert [error.path for error in broken] == [data.pictures.name(4)]
 
 
+def test_unreadable_files_of_the_same_content_are_all_named(tmp_path: Path) -> None:
+    data = open_dataset(folder(tmp_path / "some"), channels=1)
+    names = [data.pictures.name(row) for row in (2, 4, 5)]
+    for name in names:
+        Path(name).write_bytes(b"no picture")
+    broken: list[Any] = []
+    stored_features(encoder_of(saved()), data, [(-1, "mean")], unreadable=broken)
+    assert [error.path for error in broken] == names
+
+
 def test_tokens_that_are_not_finite_are_refused_with_the_file_and_never_stored(cache: Path) -> None:
     model = saved()
     next(model.model.parameters()).data.fill_(float("nan"))

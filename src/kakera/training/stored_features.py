@@ -63,6 +63,7 @@ def stored_features(
     tokens, known = store.find(keys, own)
     missing = _once(keys, known)
     if len(missing):
+        broken: list[UnreadableFileError] = []
         computed, numbers = _computed(
             encoder,
             store,
@@ -72,7 +73,7 @@ def stored_features(
             workers,
             progress,
             device,
-            [] if unreadable is None else unreadable,
+            broken,
             mirrored=mirrored,
         )
         for kind in own:
@@ -81,6 +82,8 @@ def stored_features(
             whole[missing[numbers]] = values
         known[missing[numbers]] = True
         _copied(keys, known, missing[numbers], tokens)
+        if unreadable is not None:
+            unreadable += [*broken, *_copies(dataset, keys, missing, broken)]
     rows = np.flatnonzero(known)
     for kind in own:  # no file at all
         tokens.setdefault(kind, np.zeros((len(dataset), _width(encoder, kind)), np.float32))
@@ -125,6 +128,17 @@ def _copied(
             for values in tokens.values():
                 values[row] = values[places[keys[row]]]
             known[row] = True
+
+
+def _copies(
+    dataset: Dataset, keys: Sequence[Key], missing: NDArray[np.int64], broken: Sequence[UnreadableFileError]
+) -> list[UnreadableFileError]:
+    """Return the errors of unreadable files that were not read, because `broken` has their content."""
+    reasons, read = {error.path: error.reason for error in broken}, {*missing.tolist()}
+    names = {row: dataset.pictures.name(row) for row in missing.tolist()} if broken else {}
+    found = {keys[row]: reasons[name] for row, name in names.items() if keys[row] and name in reasons}
+    copies = [row for row, key in enumerate(keys) if key in found and row not in read]
+    return [UnreadableFileError(dataset.pictures.name(row), found[keys[row]]) for row in copies]
 
 
 def _computed(

@@ -156,6 +156,22 @@ def test_labels_of_every_type(
     assert (None if found.labels is None else found.labels.tolist()) == labels
 
 
+def test_whole_numbers_that_are_written_as_floats_are_numbers_of_classes(
+    source: Dataset, tmp_path: Path
+) -> None:
+    table = table_of(source)
+    expected = open_dataset(parquet(tmp_path / "whole.parquet", table))
+    for first, name in ((-1.0, "minus"), (None, "null"), (float("nan"), "nan")):
+        floats = pa.array([first, *map(float, table.column("label").to_pylist()[1:])], pa.float64())
+        for one in (table, table.replace_schema_metadata()):
+            changed = parquet(tmp_path / f"{name}.parquet", one.set_column(1, "label", floats))
+            found = open_dataset(changed)
+            assert found.labels is not None
+            assert expected.labels is not None
+            assert len(found.classes) == len(expected.classes)
+            assert found.labels.tolist() == [-1, *expected.labels.tolist()[1:]]
+
+
 def test_files_with_other_numbers_of_the_same_classes_keep_their_names(
     source: Dataset, tmp_path: Path
 ) -> None:

@@ -36,6 +36,8 @@ def damaged(path: Path) -> Path:
         ({"left": [b"x"], "right": [b"y"]}, "got encoded files in left, right, .*rename the column to image"),
         ({"image": pa.array([], pa.binary())}, "got no row, expected at least one"),
         ({"image": [b"x"], "label": [{"x": 1}]}, "column label: got dict, expected a text, a number"),
+        ({"image": [b"x"], "label": [float("inf")]}, "column label: got inf, expected a finite number"),
+        ({"image": [b"x"], "split": [0]}, "column split: got 0, expected train, val or test"),
     ],
 )
 def test_a_table_without_pictures_is_refused_in_one_line(
@@ -43,6 +45,36 @@ def test_a_table_without_pictures_is_refused_in_one_line(
 ) -> None:
     with pytest.raises(DataError, match=message):
         open_dataset(parquet(tmp_path / "one.parquet", pa.table(table)))
+
+
+def test_two_columns_of_one_name_are_refused_in_one_line(tmp_path: Path) -> None:
+    for names in (["image", "image", "label"], ["image", "label", "label"]):
+        table = pa.Table.from_arrays([pa.array([b"x"]), pa.array([b"x"]), pa.array([b"x"])], names=names)
+        with pytest.raises(DataError, match=f"got several columns {names[1]}, expected one column of each"):
+            open_dataset(parquet(tmp_path / "one.parquet", table))
+
+
+def test_a_column_that_is_called_an_image_but_has_no_bytes_is_refused_in_one_line(
+    source: Dataset, tmp_path: Path
+) -> None:
+    metadata = table_of(source).schema.metadata
+    for kind in (pa.array([{"path": "a.png"}]), pa.array(["a.png"])):
+        table = pa.table({"image": kind, "label": [0]}).replace_schema_metadata(metadata)
+        with pytest.raises(DataError, match=r"got columns image \(.*string.*\), label .*bytes and path"):
+            open_dataset(parquet(tmp_path / "one.parquet", table))
+
+
+def test_a_label_without_a_name_is_refused_in_one_line(source: Dataset, tmp_path: Path) -> None:
+    table = table_of(source)
+    texts = table.set_column(1, "label", pa.array(["fox"] * len(table)))
+    with pytest.raises(DataError, match="one.parquet, column label: got fox, expected one of the named"):
+        open_dataset(parquet(tmp_path / "one.parquet", texts))
+    parquet(tmp_path / "mixed" / "train-0.parquet", table)
+    parquet(tmp_path / "mixed" / "train-1.parquet", table.replace_schema_metadata())
+    with pytest.raises(
+        DataError, match=r"train-1.*got 0, expected one of .*\(the names in .*train-0.parquet"
+    ):
+        open_dataset(tmp_path / "mixed")
 
 
 def test_what_is_damaged_or_ambiguous_is_refused_in_one_line(source: Dataset, tmp_path: Path) -> None:

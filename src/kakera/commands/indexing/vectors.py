@@ -37,7 +37,8 @@ def add_missing(
     device: str,
     processes: EmbedProcesses,
 ) -> tuple[int, tuple[UnreadableFileError, ...]]:
-    """Add the vectors of all files that `blocks` lacks; return the number of computed files, and the errors.
+    """Add the vectors of all files that `blocks` lacks; return the number of computed files, and the errors,
+    one for each unreadable file.
 
     Pooled vectors of whole files come from the token cache, and new ones are added to it. Others are written
     as blocks into `folder` while they are computed. With several processes, each computes its share, and all
@@ -46,7 +47,8 @@ def add_missing(
     """
     dist = processes.dist
     if dist is None:
-        return _add(setup, blocks, folder, blocks.known(setup.keys), workers, device, processes)
+        computed, found = _add(setup, blocks, folder, blocks.known(setup.keys), workers, device, processes)
+        return computed, _with_copies(setup, found)
     known = dist.on_rank_zero(lambda: blocks.known(setup.keys))
     with dist.detect_lost_process():
         counts, broken = zip(
@@ -57,7 +59,21 @@ def add_missing(
         for block in read_blocks(folder, setup.settings):
             if block.name not in names:
                 blocks.add(block)
-    return sum(counts), tuple({error.path: error for part in broken for error in part}.values())
+    return sum(counts), _with_copies(setup, [error for part in broken for error in part])
+
+
+def _with_copies(setup: IndexSetup, broken: Sequence[UnreadableFileError]) -> tuple[UnreadableFileError, ...]:
+    """Return one error for each unreadable file, also for copies, which were not read."""
+    found = {error.path: error for error in broken}
+    if not found:
+        return ()
+    names = [setup.dataset.pictures.name(row) for row in range(len(setup.dataset))]
+    keys = setup.keys.view("V16")[:, 0].tolist()
+    reasons = {key: found[name].reason for name, key in zip(names, keys, strict=True) if name in found}
+    for name, key in zip(names, keys, strict=True):
+        if key in reasons and name not in found:
+            found[name] = UnreadableFileError(name, reasons[key])
+    return tuple(found.values())
 
 
 def _add(

@@ -22,7 +22,8 @@ def labels_of(tables: Sequence[Table]) -> tuple[tuple[str, ...], NDArray[Any] | 
 
     Numbers of classes that have names keep their order. Other labels are classes by their text: numbers in
     their order, with those between them; texts sorted. A list is several labels. Null, an empty text and −1
-    are no label. Raises DataError for a number without a name, and for other values. See `open_tables`.
+    are no label. Raises DataError for a label that is none of the named classes, and for other values. See
+    `open_tables`.
     """
     values = [_values(table) for table in tables]
     rows = [_names(table, one) for table, own in zip(tables, values, strict=True) for one in own]
@@ -35,6 +36,9 @@ def labels_of(tables: Sequence[Table]) -> tuple[tuple[str, ...], NDArray[Any] | 
     if not classes:
         return (), None
     number = {name: code for code, name in enumerate(classes)}
+    for name in given:
+        if name not in number:
+            raise _without_name(tables, name)
     several = any(isinstance(one, list) for own in values for one in own)
     if not several and max(map(len, rows), default=0) <= 1:
         return classes, np.array([number[row[0]] if row else -1 for row in rows], np.int64)
@@ -59,6 +63,8 @@ def _name(table: Table, value: Any) -> Iterator[str]:
     names = table.columns.names
     if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
         return
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # pandas writes whole numbers with gaps as floats
     if isinstance(value, int) and not isinstance(value, bool):
         if value == -1:
             return
@@ -68,7 +74,9 @@ def _name(table: Table, value: Any) -> Iterator[str]:
     elif isinstance(value, str | bool):
         yield str(value)
     elif isinstance(value, float):
-        yield str(int(value)) if value.is_integer() else repr(value)
+        if math.isinf(value):
+            raise _wrong(table, value, "a finite number")
+        yield repr(value)
     else:
         raise _wrong(table, type(value).__name__, "a text, a number, or a list of them")
 
@@ -78,6 +86,16 @@ def _sorted(names: Sequence[str]) -> tuple[str, ...]:
     if names and all(name.isascii() and name.isdecimal() and len(name) < 6 for name in names):
         return tuple(map(str, range(1 + max(map(int, names)))))
     return tuple(sorted(names, key=natural))
+
+
+def _without_name(tables: Sequence[Table], name: str) -> DataError:
+    """Return the error for a label that is none of the classes that a table names."""
+    named = next(table for table in tables if table.columns.names)
+    found = next(table for table in tables if any(name in _names(table, one) for one in _values(table)))
+    classes = named.columns.names
+    shown = ", ".join(classes[:5]) + (" …" if len(classes) > 5 else "")
+    beside = "" if found is named else f" (the names in {named.path})"
+    return _wrong(found, name, f"one of the named classes {shown}{beside}")
 
 
 def _wrong(table: Table, got: object, expected: str) -> DataError:
@@ -96,7 +114,7 @@ def split_of(tables: Sequence[Table]) -> NDArray[np.str_] | None:
     for table in tables:
         column = table.columns.split
         for value in table.values(column) if column else [None] * len(table):
-            part = part_of(str(value)) if value else "train"
+            part = part_of(str(value)) if value not in (None, "") else "train"
             if part is None:
                 place = f"{table.path}, column {column}"
                 raise DataError(place, got=value, expected="train, val or test", do="correct the table")

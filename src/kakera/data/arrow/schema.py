@@ -39,7 +39,8 @@ def columns_of(schema: Any, place: str, label: str = "", split: str = "") -> Col
     """Return the columns of a pyarrow schema.
 
     `place` is for messages. `label` names the column of labels; "" finds it by its name. Raises DataError if
-    no column, or more than one, has encoded files; OptionError if there is no such label.
+    no column, or more than one, has encoded files, or if two columns have one name; OptionError if there is
+    no such label.
 
     Example:
 
@@ -49,6 +50,7 @@ def columns_of(schema: Any, place: str, label: str = "", split: str = "") -> Col
         >>> found.files, found.nested, found.kind, found.label
         ('image', True, 'pictures', 'label')
     """
+    _require_names(schema, place)
     features = _features(schema)
     files = _files(schema, features, place)
     rest = [name for name in schema.names if name != files]
@@ -69,9 +71,17 @@ def columns_of(schema: Any, place: str, label: str = "", split: str = "") -> Col
     return Columns(files, nested, path, kind, chosen, _names(features.get(chosen)), split, unused)
 
 
+def _require_names(schema: Any, place: str) -> None:
+    names = list[str](schema.names)
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        got, do = f"several columns {twice}", "rename or remove all but one"
+        raise DataError(place, got=got, expected="one column of each name", do=do)
+
+
 def _files(schema: Any, features: Mapping[str, Any], place: str) -> str:
-    found = [name for name in schema.names if str(features.get(name, {}).get("_type")) in FEATURES]
-    found = found or [name for name in schema.names if _has_files(schema.field(name).type)]
+    possible = [name for name in schema.names if _has_files(schema.field(name).type)]
+    found = [name for name in possible if str(features.get(name, {}).get("_type")) in FEATURES] or possible
     if len(found) > 1 and _first(found, FILES):
         return _first(found, FILES)
     if len(found) != 1:
