@@ -108,6 +108,18 @@ def test_the_recall_is_that_of_a_comparison_with_all_vectors(
     assert about.recall == pytest.approx(sum(right) / 2000)
 
 
+@pytest.mark.parametrize("queries", [1, 2])
+def test_no_row_stands_in_the_places_of_missing_neighbours(queries: int, tmp_path: Path) -> None:
+    vectors = clusters(110)
+    write(tmp_path, vectors)
+    write_graphs(tmp_path)
+    [name] = names(tmp_path)
+    rows, cosines = open_graph(tmp_path, Path(name).stem).nearest(vectors[:queries], 120, 256)
+    for mine, near in zip(rows, cosines, strict=True):
+        assert sorted(mine[mine >= 0].tolist()) == [*range(110)]
+        assert (np.isfinite(near) == (mine >= 0)).all()
+
+
 def test_all_copies_of_a_vector_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folders, "LARGE", 1 << 24)
     distinct = clusters(40)

@@ -90,7 +90,8 @@ class Graph:
         found = self.tree.search(int8_of(queries), count, threads=usable_cores())
         keys = np.asarray(found.keys).reshape(len(queries), -1).astype(np.int64)
         counts = np.atleast_1d(np.asarray(found.counts if len(queries) > 1 else len(found), np.int64))
-        missing = np.arange(keys.shape[1]) >= counts[:, None]  # their keys and distances have no meaning
+        # usearch 2.26.6 fills the places of missing neighbours with key 0, which is a row, and NaN.
+        missing = np.arange(keys.shape[1]) >= counts[:, None]
         distances = np.where(missing, np.inf, np.asarray(found.distances, np.float32).reshape(keys.shape))
         return np.where(missing, -1, keys), (1 - distances).astype(np.float32)
 
