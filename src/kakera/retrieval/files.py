@@ -6,7 +6,7 @@ import importlib
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,6 +20,7 @@ from kakera.storage import whole_file
 NPZ, PARQUET = ".npz", (".parquet", ".pq")
 KEY, CRC = "kakera", "kakera.crc"  # of the description in both formats, and of the checksum in Parquet
 GROUP = 65_536  # rows of a row group of Parquet
+PIECE = 4 << 20  # bytes of an array that are read at a time
 
 
 def write_file(path: Path, index: Index) -> None:
@@ -114,6 +115,40 @@ def read_arrays(path: Path, leave: str = "") -> tuple[dict[str, NDArray[Any]], A
 def _array(whole: zipfile.ZipFile, name: str) -> NDArray[Any]:
     with whole.open(f"{name}.npy") as part:
         return np.lib.format.read_array(part, allow_pickle=False)
+
+
+def read_pieces(path: Path, name: str) -> Iterator[NDArray[Any]]:
+    """Yield an array of a file of `write_arrays` in pieces of about 4 MiB, so that it is never there twice.
+
+    The checksum is compared at the end. Raises DataError if the file or the array is damaged.
+
+    Example:
+
+        >>> with Path("arrays.npz").open("wb") as file:
+        ...     write_arrays(file, {"a": np.arange(6).reshape(3, 2)}, {})
+        >>> [piece.tolist() for piece in read_pieces(Path("arrays.npz"), "a")]
+        [[[0, 1], [2, 3], [4, 5]]]
+    """
+    try:
+        with path.open("rb") as file, zipfile.ZipFile(file) as whole, whole.open(f"{name}.npy") as part:
+            version = np.lib.format.read_magic(part)
+            read = (
+                np.lib.format.read_array_header_1_0
+                if version == (1, 0)
+                else np.lib.format.read_array_header_2_0
+            )
+            shape, fortran, dtype = read(part)
+            row = int(np.prod(shape[1:])) * dtype.itemsize
+            if fortran or dtype.hasobject or not shape or not row:
+                raise ValueError("an array of another kind")
+            for first in range(0, shape[0], max(1, PIECE // row)):
+                count = min(max(1, PIECE // row), shape[0] - first)
+                content = part.read(count * row)
+                yield np.frombuffer(content, dtype).reshape(count, *shape[1:])
+            if part.read(1):  # the checksum is compared at the end
+                raise ValueError("more than its shape")
+    except Exception as error:  # as in `read_arrays`
+        raise damaged(str(path), "it cannot be read") from error
 
 
 EMBED = "write one with kakera embed DATA --init-from ENCODER --out INDEX"

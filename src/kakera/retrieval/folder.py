@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kakera.errors import DataError
 from kakera.retrieval.blocks import Block, Blocks, read_blocks, write_block
-from kakera.retrieval.files import EMBED, read_arrays, write_arrays
+from kakera.retrieval.files import EMBED, read_arrays, read_pieces, write_arrays
 from kakera.retrieval.index import ROWS, Index, IndexInfo, checked, damaged
 from kakera.storage import storing, whole_file, write_atomically
 
@@ -194,11 +194,18 @@ def read_folder(folder: Path) -> Index:
     for number, name in enumerate(content["blocks"]):
         path = folder / VECTORS / str(name)
         try:
-            part = read_arrays(path)[0]["vector"]
+            read_arrays(path, leave="vector")  # compares checksums
             here = np.flatnonzero(arrays["block"] == number)
-            if found is None:
-                found = np.zeros((len(arrays["row"]), *part.shape[1:]), np.float32)
-            found[here] = part[arrays["row"][here]]
+            here = here[np.argsort(arrays["row"][here], kind="stable")]
+            row, last = arrays["row"][here], 0
+            for piece in read_pieces(path, "vector"):
+                if found is None:
+                    found = np.zeros((len(arrays["row"]), *piece.shape[1:]), np.float32)
+                first, last = last, last + len(piece)
+                own = slice(*np.searchsorted(row, [first, last]))
+                found[here[own]] = piece[row[own] - first]
+            if len(row) and not 0 <= int(row[0]) <= int(row[-1]) < last:
+                raise IndexError
         except (DataError, KeyError, IndexError, ValueError) as error:
             raise damaged_block(folder, path.name) from error
     if found is None:
