@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,13 +131,7 @@ def read_pieces(path: Path, name: str) -> Iterator[NDArray[Any]]:
     """
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as whole, whole.open(f"{name}.npy") as part:
-            version = np.lib.format.read_magic(part)
-            read = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            shape, fortran, dtype = read(part)
+            shape, fortran, dtype = array_header(part)
             row = int(np.prod(shape[1:])) * dtype.itemsize
             if fortran or dtype.hasobject or not shape or not row:
                 raise ValueError("an array of another kind")
@@ -149,6 +143,26 @@ def read_pieces(path: Path, name: str) -> Iterator[NDArray[Any]]:
                 raise ValueError("more than its shape")
     except Exception as error:  # as in `read_arrays`
         raise damaged(str(path), "it cannot be read") from error
+
+
+def array_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return shape, order (True for Fortran) and type of the array at the start of an .npy file.
+
+    Raises ValueError if it is none.
+
+    Example:
+
+        >>> import io
+        >>> file = io.BytesIO()
+        >>> np.save(file, np.zeros((2, 3), np.float32))
+        >>> _ = file.seek(0)
+        >>> array_header(file)
+        ((2, 3), False, dtype('float32'))
+    """
+    version = np.lib.format.read_magic(file)
+    if version == (1, 0):
+        return np.lib.format.read_array_header_1_0(file)
+    return np.lib.format.read_array_header_2_0(file)
 
 
 EMBED = "write one with kakera embed DATA --init-from ENCODER --out INDEX"

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from kakera.retrieval.files import array_header
 from kakera.retrieval.index import damaged
 
 LOCAL = struct.Struct("<26xHH")  # the lengths of name and extra field in the header before a member
@@ -44,9 +45,7 @@ def _mapped(path: Path, file: BinaryIO, member: zipfile.ZipInfo) -> NDArray[Any]
     name, extra = LOCAL.unpack(file.read(LOCAL.size))
     file.seek(name + extra, 1)
     first = file.tell()
-    version = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(file)
+    shape, fortran, dtype = array_header(file)
     size = int(np.prod(shape)) * dtype.itemsize
     if dtype.hasobject or file.tell() + size != first + member.file_size:
         raise ValueError("an array of another size")
